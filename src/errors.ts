@@ -1,0 +1,58 @@
+/**
+ * What went wrong, one code for each situation that a caller handles differently.
+ *
+ * - `offline`: the request failed and the browser says that it is offline
+ * - `unreachable`: the request failed although the browser did not say that it is offline
+ * - `timeout`: no answer within `timeoutMs`
+ * - `broker_error`: the broker answered with a 5xx or another unexpected status
+ * - `rate_limited`: the broker answered 429
+ * - `signed_out`: the broker answered 401 or 403 or with a sign-in page, or `setUser(null)` was called
+ * - `bad_response`: the answer is not JSON, has no `access_token`, or was expired on arrival twice
+ * - `wrong_token`: the answer holds an API key or anything else that is not a user access token
+ * - `rejected`: the broker keeps giving a token that Weavy refuses
+ * - `superseded`: the user was switched, or the source cleared, while the caller waited
+ * - `closed`: the source was closed
+ */
+export type TokenErrorCode =
+  | 'offline'
+  | 'unreachable'
+  | 'timeout'
+  | 'broker_error'
+  | 'rate_limited'
+  | 'signed_out'
+  | 'bad_response'
+  | 'wrong_token'
+  | 'rejected'
+  | 'superseded'
+  | 'closed'
+
+/** Details of a {@link TokenError}. */
+export interface TokenErrorOptions {
+  /** HTTP status of the answer, when there was one. */
+  status?: number | undefined
+  /** What the server asked to wait, in milliseconds. */
+  retryAfterMs?: number | undefined
+  /** The original error, unless it could quote the answer. */
+  cause?: unknown
+}
+
+/**
+ * The one error that this library rejects with at run time.
+ *
+ * `code` tells situations apart, `message` says what to do. Neither holds a token, an API key or a user id.
+ */
+export class TokenError extends Error {
+  override readonly name = 'TokenError'
+  readonly code: TokenErrorCode
+  /** HTTP status of the answer, or `undefined` when there was none. */
+  readonly status: number | undefined
+  /** What the server asked to wait, in milliseconds, or `undefined`. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: TokenErrorCode, message: string, options: TokenErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
