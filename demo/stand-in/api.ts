@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { Content, User } from './content.js'
 import { createConversationsApi } from './conversations-api.js'
+import { publish } from './events.js'
 import type { Hub } from './hub.js'
 import { blobShape, page, reactionShapes, userShape } from './shapes.js'
 
@@ -17,19 +18,22 @@ export const notFound = (c: Context) => c.json({ status: 404, title: 'Not Found'
 export const list = (c: Context, items: readonly object[]) =>
   c.json(c.req.query('count_only') ? { count: items.length } : page(items, Number(c.req.query('skip') ?? 0)))
 
+/** Those whose name has what is searched for. There are no agents, which UIKit 25 and 27 call bots. */
+export function matching<T extends { name: string }>(c: Context, items: readonly T[]): T[] {
+  const { q = '', agent, bot } = c.req.query()
+  if (agent === 'true' || bot === 'true') return []
+  return items.filter(({ name }) => name.toLowerCase().includes(q.toLowerCase()))
+}
+
 /** Everything below `/api` that a user token opens, as far as the UIKit asks for it. */
 export function createUserApi(content: Content, hub: Hub): Hono<UserEnv> {
   const api = new Hono<UserEnv>()
 
   api.get('/user', (c) => c.json(userShape(c.var.user)))
-  api.get('/users', (c) => {
-    const q = (c.req.query('q') ?? '').toLowerCase()
-    const found = [...content.users.values()].filter(({ name }) => name.toLowerCase().includes(q))
-    return list(c, found.map(userShape))
-  })
+  api.get('/users', (c) => list(c, matching(c, [...content.users.values()].map(userShape))))
   api.get('/users/:id', (c) => {
     const id = c.req.param('id')
-    const user = content.users.get(id) ?? [...content.users.values()].find((other) => String(other.id) === id)
+    const user = [...content.users.values()].find((one) => one.uid === id || String(one.id) === id)
     return user ? c.json(userShape(user)) : notFound(c)
   })
   api.get('/features/:type', (c) => c.json(FEATURES))
@@ -44,15 +48,22 @@ export function createUserApi(content: Content, hub: Hub): Hono<UserEnv> {
   const conversations = createConversationsApi(content, hub)
   api.route('/apps', conversations)
   api.route('/conversations', conversations) // what UIKit 25 calls them
+
   api.on(['GET', 'POST', 'DELETE'], '/messages/:id/reactions', async (c) => {
+    const { user } = c.var
     const id = Number(c.req.param('id'))
-    const conversation = [...content.conversations.values()].find(
-      ({ members, messages }) => members.has(c.var.user) && messages.some((message) => message.id === id),
-    )
+    const mine = [...content.conversations.values()].filter(({ members }) => members.has(user))
+    const conversation = mine.find(({ messages }) => messages.some((message) => message.id === id))
     const message = conversation?.messages.find((one) => one.id === id)
-    if (!message) return notFound(c)
-    if (c.req.method === 'POST') message.reactions.set(c.var.user, String((await c.req.json()).content))
-    if (c.req.method === 'DELETE') message.reactions.delete(c.var.user)
+    if (!conversation || !message) return notFound(c)
+    const entity = { id, type: 'message' }
+    if (c.req.method === 'POST') {
+      const { content: reaction } = await c.req.json()
+      message.reactions.set(user, String(reaction))
+      publish(hub, conversation, 'reaction_added', user, { entity, reaction })
+    } else if (c.req.method === 'DELETE' && message.reactions.delete(user)) {
+      publish(hub, conversation, 'reaction_removed', user, { entity })
+    }
     return list(c, reactionShapes(message))
   })
   return api

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { upgradeWebSocket } from '@hono/node-server'
+import { serveStatic } from '@hono/node-server/serve-static'
 import { type Context, Hono, type Next } from 'hono'
 import { cors } from 'hono/cors'
 import type { UpgradeWebSocket } from 'hono/ws'
@@ -30,7 +33,7 @@ export interface StandInWeavy {
   readonly apiKey: string
   /** Where set, the life of tokens issued from now on, whatever their request asks for. Fractions count. */
   lifetimeSeconds: number | null
-  /** The last 10,000 answered requests but preflights, in the order of their answers. */
+  /** The last 10,000 requests, in the order of their answers. Preflights and the UIKit's own modules do not count. */
   readonly requests: readonly RequestRecord[]
   /** Kills all user tokens. Hub connections stay open, as in Weavy. */
   revokeAll(): void
@@ -57,6 +60,19 @@ const MAX_DELAY_MS = 60_000
 /** The adapter types sockets by what it needs of them; these are those of `ws`. */
 const upgradeToWebSocket = upgradeWebSocket as UpgradeWebSocket<WebSocket>
 
+/**
+ * Where the modules of this version are, which the UIKit imports from its environment as it needs them (the editor, for
+ * one): of the package `uikit-web-MAJOR`, an alias by which a project can have several, else `@weavy/uikit-web`.
+ */
+function uikitModules(version: string): string {
+  const { resolve } = createRequire(import.meta.url)
+  try {
+    return dirname(resolve(`uikit-web-${version.split('.')[0]}`))
+  } catch {
+    return dirname(resolve('@weavy/uikit-web'))
+  }
+}
+
 const bearerOf = (c: Context) => c.req.header('authorization')?.match(/^Bearer (.+)$/i)?.[1]
 
 /**
@@ -77,6 +93,10 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
 
   const app = new Hono<Env>()
   app.use(cors({ origin: (origin) => origin || '*', credentials: true }))
+  app.use(
+    '/uikit-web/*',
+    serveStatic({ root: uikitModules(version), rewriteRequestPath: (path) => path.slice(10) }),
+  )
   app.use(async (c, next) => {
     const at = Date.now()
     const arrived = performance.now()
