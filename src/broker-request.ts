@@ -1,0 +1,140 @@
+import { TokenError } from './errors.js'
+import { isOffline } from './wake.js'
+
+/** What a source tells the function that asks the broker. */
+export interface TokenRequest {
+  /** A newer token than the last one is wanted: a broker that stores tokens must replace it. */
+  readonly refresh: boolean
+  /** The token that was refused last, if any was. */
+  readonly rejected: string | undefined
+  /** Aborts when nobody waits for the answer any more, and after `timeoutMs`. */
+  readonly signal: AbortSignal
+}
+
+/** What a token broker answers. */
+export interface TokenResponse {
+  /** A Weavy user access token, `wyu_…`. */
+  access_token: string
+  /** Seconds that remain. Missing: unknown, the token is used until Weavy refuses it. */
+  expires_in?: number | string | null
+}
+
+/** Any async function that brings a token. */
+export type FetchToken = (request: TokenRequest) => Promise<TokenResponse>
+
+export type RequestInitOption = RequestInit | (() => RequestInit | Promise<RequestInit>)
+
+const isLoopback = ({ hostname }: URL) =>
+  hostname === 'localhost' ||
+  hostname.endsWith('.localhost') ||
+  hostname === '[::1]' ||
+  /^127(\.\d+){3}$/.test(hostname)
+
+/** Milliseconds in a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). */
+export function parseRetryAfter(value: string | null): number | undefined {
+  if (!value) return undefined
+  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 0)
+}
+
+/** Resolves a secure URL against the page; throws a TypeError that names the option. */
+export function secureUrl(option: string, value: string | URL): URL {
+  const page = globalThis.location?.href
+  let url: URL
+  try {
+    // Without a page, a relative URL is only ever parsed: a server renders, it does not fetch.
+    url = new URL(value, page ?? 'https://localhost')
+  } catch {
+    throw new TypeError(`${option} is not a URL`)
+  }
+  const ownOrigin = page !== undefined && url.origin === new URL(page).origin
+  if (!ownOrigin && url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url)))
+    throw new TypeError(`${option} must be https:, except on localhost`)
+  if (url.username || url.password) throw new TypeError(`${option} must not hold credentials`)
+  return url
+}
+
+const statusError = (response: Response): TokenError => {
+  const { status } = response
+  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'))
+  if (status === 401 || status === 403)
+    return new TokenError('signed_out', 'The token broker knows no signed-in user. Sign in again.', {
+      status,
+    })
+  return new TokenError(
+    status === 429 ? 'rate_limited' : 'broker_error',
+    `The token broker answered ${status}. See its log.`,
+    { status, retryAfterMs },
+  )
+}
+
+/** The function that asks the broker at `tokenUrl`, as Weavy's UIKit would. */
+export function createFetchToken(
+  tokenUrl: string | URL,
+  requestInit: RequestInitOption = {},
+  fetch: typeof globalThis.fetch = (...args) => globalThis.fetch(...args),
+): (request: TokenRequest) => Promise<unknown> {
+  secureUrl('tokenUrl', tokenUrl)
+  return async ({ refresh, signal }) => {
+    const url = secureUrl('tokenUrl', tokenUrl)
+    if (refresh) url.searchParams.set('refresh', 'true')
+    else url.searchParams.delete('refresh')
+    const init = typeof requestInit === 'function' ? await requestInit() : requestInit
+    const headers = new Headers(init.headers)
+    if (!headers.has('accept')) headers.set('accept', 'application/json')
+    const response = await fetch(url, {
+      credentials: url.origin === globalThis.location?.origin ? 'same-origin' : 'include',
+      ...init,
+      headers,
+      cache: 'no-store',
+      redirect: 'follow',
+      signal,
+    })
+    const redirectedAway = response.redirected && new URL(response.url).origin !== url.origin
+    const isHtml = response.headers.get('content-type')?.includes('html')
+    if (redirectedAway || (response.ok && isHtml))
+      throw new TokenError(
+        'signed_out',
+        'A sign-in page answered in place of the token broker. Sign in again.',
+        {
+          status: response.status,
+        },
+      )
+    if (!response.ok) throw statusError(response)
+    return response.json()
+  }
+}
+
+/** Bounds one request in time and turns whatever it throws into a TokenError. */
+export async function ask(
+  fetchToken: (request: TokenRequest) => Promise<unknown>,
+  request: TokenRequest,
+  timeoutMs: number,
+): Promise<unknown> {
+  const abort = new AbortController()
+  const timeout = new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
+  const onAbort = () => abort.abort(request.signal.reason)
+  // Raced, not only aborted: a function that ignores its signal must not hold the slot.
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const cut = new Promise<never>((_, reject) => {
+    abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
+    timer = setTimeout(() => abort.abort(timeout), timeoutMs)
+    ;(timer as { unref?: () => void }).unref?.()
+  })
+  request.signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([fetchToken({ ...request, signal: abort.signal }), cut])
+  } catch (error) {
+    if (error instanceof TokenError) throw error
+    // Its message quotes the answer, so it is no cause to keep.
+    if (error instanceof SyntaxError)
+      throw new TokenError('bad_response', 'The token broker answered with something that is not JSON.')
+    if (isOffline()) throw new TokenError('offline', 'The browser is offline.', { cause: error })
+    throw new TokenError('unreachable', 'The token broker could not be reached (network, CORS or CSP).', {
+      cause: error,
+    })
+  } finally {
+    clearTimeout(timer)
+    request.signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,112 @@
+import type { TokenError } from './errors.js'
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+const AHEAD_SHARE = 0.1
+const MAX_AHEAD_MS = 60_000
+
+/**
+ * Age at which a token of that life is refreshed: the last 10 % of the life, at most 60 s, or `aheadMs`, never more
+ * than half of the life. Jitter shortens the lead by up to half, so that pages that started together part.
+ */
+export function freshForMs(lifetimeMs: number, aheadMs?: number, random = Math.random()): number {
+  if (lifetimeMs === Number.POSITIVE_INFINITY) return lifetimeMs
+  const ahead = Math.min(aheadMs ?? Math.min(lifetimeMs * AHEAD_SHARE, MAX_AHEAD_MS), lifetimeMs / 2)
+  return lifetimeMs - ahead * (1 - random / 2)
+}
+
+const RETRY_MS = [1000, 2000, 2000, 2000, 2000, 2000, 4000, 8000, 15_000, 30_000, 60_000]
+const COOLDOWN_MS = [15_000, 30_000, 60_000, 120_000, 240_000]
+const SIGNED_OUT_MS = 30_000
+const MAX_RETRY_AFTER_MS = 3_600_000
+
+/** How many refusals in a row, each of them of a fresh token, before the source gives up for a while. */
+export const MAX_STRIKES = 3
+/** A token that is refused younger than this is a strike; an older one was simply revoked. */
+export const REFUSED_AT_ONCE_MS = 30_000
+
+const nth = (steps: readonly number[], n: number): number =>
+  steps[Math.min(Math.max(n, 1), steps.length) - 1] as number
+
+/** Delay before the attempt that follows the nth failure in a row. Jitter takes off up to a tenth. */
+export const retryDelayMs = (n: number, random = Math.random()): number =>
+  nth(RETRY_MS, n) * (1 - random / 10)
+
+/** What a failure means for the next attempt and for those who wait. */
+export interface Consequence {
+  /** Nobody asks the broker before that. */
+  readonly delayMs: number
+  /** Callers without a token wait for the next attempt instead of being told at once. */
+  readonly waits: boolean
+  /** The source tries again without being asked. */
+  readonly alone: boolean
+  /** Coming online and becoming visible do not shorten the delay. */
+  readonly firm: boolean
+}
+
+/** The one retry policy. `n` counts failures in a row, or strikes when the token was `rejected`. */
+export function consequenceOf(error: TokenError, n: number, random = Math.random()): Consequence {
+  const soon = retryDelayMs(n, random)
+  const asked = error.retryAfterMs
+  // A server that names its time is believed, plus a tenth so that not everybody returns in the same second.
+  const delayMs = asked ? Math.min(asked, MAX_RETRY_AFTER_MS) * (1 + random / 10) : soon
+  const firm = Boolean(asked)
+  switch (error.code) {
+    case 'unreachable':
+    case 'timeout':
+    case 'rate_limited':
+      return { delayMs, waits: true, alone: true, firm }
+    case 'broker_error': {
+      const status = error.status ?? 500
+      const waits = status >= 500 || status === 408 || status === 425
+      return { delayMs, waits, alone: true, firm }
+    }
+    case 'bad_response':
+    case 'wrong_token':
+      return { delayMs, waits: false, alone: true, firm }
+    case 'rejected':
+      return n > MAX_STRIKES
+        ? {
+            delayMs: nth(COOLDOWN_MS, n - MAX_STRIKES) * (1 + random / 10),
+            waits: false,
+            alone: true,
+            firm: true,
+          }
+        : { delayMs: soon, waits: true, alone: true, firm: true }
+    case 'offline':
+      return { delayMs, waits: false, alone: false, firm }
+    case 'signed_out':
+    case 'superseded':
+    case 'closed':
+      return { delayMs: SIGNED_OUT_MS, waits: false, alone: false, firm: true }
+  }
+}
+
+const SLOT_MS = 3000
+const BURST = 9
+
+/**
+ * The rate limit, as one number: when all slots taken so far are paid back. Nine requests may come at once, then one
+ * every 3 s; a flight may need a second request, which makes at most 30 in any 60 s.
+ */
+export const takeSlot = (paidAt: number, now: number): number => Math.max(paidAt, now) + SLOT_MS
+/** The earliest moment at which another slot may be taken. */
+export const slotFreeAt = (paidAt: number): number => paidAt - (BURST - 1) * SLOT_MS
+
+/** The one timer of a source. It never keeps a process alive and never overflows: it may ring early, so look again. */
+export function createAlarm(ring: () => void) {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const clear = () => {
+    clearTimeout(timer)
+    timer = undefined
+  }
+  return {
+    clear,
+    set(delayMs: number) {
+      clear()
+      if (delayMs === Number.POSITIVE_INFINITY) return
+      timer = setTimeout(ring, Math.min(Math.max(Math.ceil(delayMs), 0), LONGEST_TIMER_MS))
+      // A number in browsers, an object in Node.
+      ;(timer as { unref?: () => void }).unref?.()
+    },
+  }
+}

@@ -1,0 +1,182 @@
+import { CLOSED, type TokenFactory, type TokenSource, type TokenState } from './token-source.js'
+
+/**
+ * What {@link connectWeavy} needs of a `Weavy` instance of `@weavy/uikit-web`: its public surface, nothing else.
+ * All but `tokenFactory` may be missing in versions to come; the instance then gets a plain factory.
+ */
+export interface WeavyLike {
+  tokenFactory?: ((refresh: boolean) => Promise<string>) | null | undefined
+  getToken?: ((refresh?: boolean) => Promise<string>) | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: the UIKit's own parameter types differ between versions
+  fetch?: ((...args: any[]) => Promise<Response>) | undefined
+  reset?: (() => Promise<void>) | undefined
+  disconnect?: (() => Promise<void>) | undefined
+  destroy?: (() => void) | undefined
+  readonly isDestroyed?: boolean | undefined
+}
+
+interface Connection {
+  readonly source: TokenSource
+  users: number
+  end(): void
+}
+
+/** Carries the connection on the `getToken` that it put on the instance, so that no registry of instances is needed. */
+const CONNECTION = Symbol.for('weavy-token.connection')
+
+/** How long refusals of a replaced token may arrive. */
+const LATE_MS = 10_000
+/** How long a 403 explains why the UIKit asks for another token. */
+const FORBIDDEN_MS = 60_000
+
+/** Puts members on an object; returns what takes off those that nobody replaced since. */
+function patch<T extends object>(target: T, members: Partial<T>): () => void {
+  const own = Object.getOwnPropertyDescriptors(target) as PropertyDescriptorMap
+  Object.assign(target, members)
+  return () => {
+    for (const [name, member] of Object.entries(members)) {
+      if (target[name as keyof T] !== member) continue
+      Reflect.deleteProperty(target, name)
+      const before = own[name]
+      if (before) Object.defineProperty(target, name, before)
+    }
+  }
+}
+
+/**
+ * Decides which token the UIKit means when it asks for another one: it never says which was refused.
+ *
+ * A refusal is late, and about an earlier token, only as often as that token was handed out and not yet refused, and
+ * only for 10 s after it was replaced. Otherwise it is about the current token, however young that is.
+ */
+function createMemory(getToken: TokenSource['getToken']) {
+  let current: string | undefined
+  let outstanding = 0
+  let late = 0
+  let lateUntil = 0
+  const hand = (token: string, asked: boolean): string => {
+    if (token !== current) {
+      late = outstanding
+      lateUntil = performance.now() + LATE_MS
+      outstanding = 0
+      current = token
+    }
+    if (asked) outstanding += 1
+    return token
+  }
+  return {
+    async get(): Promise<string> {
+      return hand(await getToken(), true)
+    },
+    async replace(): Promise<string> {
+      if (late > 0 && performance.now() < lateUntil) {
+        late -= 1
+        return hand(await getToken(), false)
+      }
+      outstanding = Math.max(outstanding - 1, 0)
+      return hand(await getToken(current === undefined ? {} : { rejected: current }), false)
+    },
+  }
+}
+
+/**
+ * Keeps a `Weavy` instance of `@weavy/uikit-web` in step with a source, for as long as it is connected.
+ *
+ * The UIKit caches a token until Weavy refuses it. A connected instance asks the source instead before each request,
+ * so none goes out with an expired token; a refusal refreshes once, however many requests were in the air; and after
+ * `setUser` or `clear` its cached content is gone and its hub reconnects.
+ *
+ * Connecting an instance again replaces the connection; connecting it again to the same source shares it. It ends by
+ * itself when the instance is destroyed or the source closed.
+ *
+ * @returns `disconnect()`, which leaves the instance as it was before
+ * @throws {TypeError} when `weavy` cannot take a `tokenFactory`, or is destroyed
+ * @see https://www.weavy.com/docs/learn/authentication
+ * @example
+ * ```ts
+ * import { Weavy } from '@weavy/uikit-web'
+ * import { connectWeavy, createTokenSource } from 'weavy-token'
+ *
+ * const source = createTokenSource({ tokenUrl: '/api/token' })
+ * const weavy = new Weavy()
+ * weavy.url = 'https://your-environment.weavy.io'
+ * const disconnect = connectWeavy(source, weavy)
+ * ```
+ */
+export function connectWeavy(source: TokenSource, weavy: WeavyLike): () => void {
+  if (!(weavy instanceof Object) || !('tokenFactory' in weavy) || weavy.isDestroyed)
+    throw new TypeError('weavy must be a living Weavy instance of @weavy/uikit-web')
+  const existing = (weavy.getToken as { [CONNECTION]?: Connection } | undefined)?.[CONNECTION]
+  if (existing?.source === source) {
+    existing.users += 1
+    return leave(existing)
+  }
+  existing?.end()
+  const connection = connect(source, weavy)
+  return leave(connection)
+}
+
+function leave(connection: Connection): () => void {
+  let left = false
+  return () => {
+    if (left) return
+    left = true
+    connection.users -= 1
+    if (connection.users === 0) connection.end()
+  }
+}
+
+function connect(source: TokenSource, weavy: WeavyLike): Connection {
+  const { getToken, fetch, destroy, tokenFactory } = weavy
+  let memory = createMemory(source.getToken)
+  let forbiddenUntil = 0
+  let ended = false
+
+  const end = () => {
+    if (ended) return
+    ended = true
+    unsubscribe()
+    if (!weavy.isDestroyed && weavy.tokenFactory === factory) weavy.tokenFactory = tokenFactory
+    restore()
+  }
+  const connection: Connection = { source, users: 1, end }
+
+  const replaced: TokenFactory = async (refresh = false) => {
+    // A request that the user may not make tells nothing about the token; the UIKit asks for another one all the same.
+    if (refresh && performance.now() >= forbiddenUntil) return memory.replace()
+    return memory.get()
+  }
+  const restore = patch(weavy, {
+    ...(getToken && { getToken: Object.assign(replaced, { [CONNECTION]: connection }) }),
+    ...(fetch && {
+      fetch: async (...args: unknown[]) => {
+        const response = await fetch.apply(weavy, args)
+        if (response.status === 403) forbiddenUntil = performance.now() + FORBIDDEN_MS
+        if (response.status === 401) forbiddenUntil = 0
+        return response
+      },
+    }),
+    ...(destroy && {
+      destroy: () => {
+        end()
+        destroy.call(weavy)
+      },
+    }),
+  })
+  const factory = source.createTokenFactory()
+  weavy.tokenFactory = factory
+
+  const startAfresh = () => {
+    memory = createMemory(source.getToken)
+    // Both fail only while the instance is destroyed, and it has nothing to show then.
+    weavy.reset?.().catch(() => {})
+    weavy.disconnect?.().catch(() => {})
+  }
+  const unsubscribe = source.subscribe((state: TokenState) => {
+    if (state === CLOSED) end()
+    // Without a status it was not the broker that signed the user out, but the app.
+    else if (state.status === 'empty' || (state.status === 'signed-out' && state.error.status === undefined))
+      startAfresh()
+  })
+  return connection
+}
