@@ -237,7 +237,8 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   const getState = (): TokenState => {
-    if (closed) return (state = CLOSED)
+    if (closed) state = CLOSED
+    if (closed) return state
     const next: Record<string, unknown> = describe()
     const last: Record<string, unknown> = state
     const differs = (key: string) => next[key] !== last[key]
@@ -333,13 +334,14 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     if (closed || user === null) return
     const now = performance.now()
     const opensAt = Math.max(epoch.notBefore, slotFreeAt(paidAt))
+    const token = usable()
+    for (const waiter of [...waiters]) if (token && token !== waiter.tooShort) waiter.resolve(token.value)
     const due = isDue(asked)
     if (due && !epoch.flight && now >= opensAt) fly()
     const { flight, failure } = epoch
-    const token = usable()
     let next = Number.POSITIVE_INFINITY
     for (const waiter of [...waiters]) {
-      if (token && (token !== waiter.tooShort || !flight)) waiter.resolve(token.value)
+      if (token && !flight) waiter.resolve(token.value)
       else if (failure && !failure.waits && !flight) waiter.reject(failure.error)
       else if (now >= waiter.until)
         waiter.reject(failure?.error ?? new TokenError('timeout', `No token within ${maxWaitMs} ms.`))
