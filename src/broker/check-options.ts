@@ -1,0 +1,96 @@
+import type { TokenBrokerOptions } from './options.js'
+import type { TokenStore } from './store.js'
+
+/** Seconds. */
+export const DEFAULT_EXPIRES_IN = 3_600
+
+const MAX_EXPIRES_IN = 365 * 24 * 60 * 60
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
+
+function checkWeavyUrl(weavyUrl: string | URL | undefined): string {
+  if (!weavyUrl) {
+    throw new TypeError('weavyUrl is missing: give the URL of your Weavy environment, https://….weavy.io')
+  }
+  if (!URL.canParse(weavyUrl)) throw new TypeError('weavyUrl must be an absolute URL')
+  const { protocol, hostname, origin, pathname, search, hash, username, password } = new URL(weavyUrl)
+  if (protocol !== 'https:' && !(protocol === 'http:' && LOOPBACK.test(hostname))) {
+    throw new TypeError(
+      'weavyUrl must be https:, or http: on a loopback host, because the API key is sent there',
+    )
+  }
+  if (search || hash || username || password) {
+    throw new TypeError('weavyUrl must have no user name, password, query or fragment')
+  }
+  return `${origin}${pathname.replace(/\/+$/, '')}`
+}
+
+function checkApiKey(apiKey: string | undefined): string {
+  if (!apiKey) throw new TypeError('apiKey is missing: give an API key of your Weavy environment, wys_…')
+  if (typeof apiKey !== 'string' || !/^wys_[!-~]+$/.test(apiKey)) {
+    throw new TypeError('apiKey must start with wys_ and hold printable characters only, no white space')
+  }
+  return apiKey
+}
+
+function checkExpiresIn(expiresIn: number): number {
+  if (!Number.isInteger(expiresIn) || expiresIn < 1 || expiresIn > MAX_EXPIRES_IN) {
+    throw new TypeError(`expiresIn must be a whole number of seconds from 1 to ${MAX_EXPIRES_IN}`)
+  }
+  return expiresIn
+}
+
+function isExactOrigin(origin: unknown): boolean {
+  if (typeof origin !== 'string' || !/^[a-z][a-z\d+.-]*:\/\/[^/\\\s?#@*]+$/.test(origin)) return false
+  // Only of these does URL know the origin; app shells have their own, such as capacitor://localhost.
+  return !/^https?:/.test(origin) || (URL.canParse(origin) && new URL(origin).origin === origin)
+}
+
+function checkAllowedOrigins(allowedOrigins: readonly string[]): ReadonlySet<string> {
+  if (!Array.isArray(allowedOrigins) || !allowedOrigins.every(isExactOrigin)) {
+    throw new TypeError(
+      "allowedOrigins must be an array of exact origins such as 'https://app.example': no '*', no 'null', no path",
+    )
+  }
+  return new Set(allowedOrigins)
+}
+
+function checkStore(store: TokenStore | undefined): TokenStore | undefined {
+  const methods = ['get', 'set', 'delete'] as const
+  if (store !== undefined && !methods.every((method) => typeof store?.[method] === 'function')) {
+    throw new TypeError('store must have the methods get, set and delete, as a Keyv instance has')
+  }
+  return store
+}
+
+function checkFunction<T>(name: string, value: T): T {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function`)
+  return value
+}
+
+/** Checks every option once. @throws {TypeError} naming the option and its bound, never its value */
+export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
+  const {
+    weavyUrl,
+    apiKey,
+    user,
+    expiresIn = DEFAULT_EXPIRES_IN,
+    syncProfile = false,
+    allowedOrigins = [],
+    store,
+    fetch = (...args) => globalThis.fetch(...args),
+    // biome-ignore lint/suspicious/noConsole: the documented default, for an operator who set up nothing
+    log = (line) => console.error(line),
+  } = options
+  if (typeof syncProfile !== 'boolean') throw new TypeError('syncProfile must be true or false')
+  return {
+    weavyUrl: checkWeavyUrl(weavyUrl),
+    apiKey: checkApiKey(apiKey),
+    user: checkFunction('user', user),
+    expiresIn: checkExpiresIn(expiresIn),
+    syncProfile,
+    allowedOrigins: checkAllowedOrigins(allowedOrigins),
+    store: checkStore(store),
+    fetch: checkFunction('fetch', fetch),
+    log: checkFunction('log', log),
+  }
+}

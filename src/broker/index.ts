@@ -1,0 +1,6 @@
+export type { TokenResponse } from '../wire.js'
+export type { BrokerUser, TokenBrokerOptions } from './options.js'
+export type { TokenStore } from './store.js'
+export type { TokenBroker } from './token-broker.js'
+export { createTokenBroker } from './token-broker.js'
+export { toUid } from './uid.js'

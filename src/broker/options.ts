@@ -1,0 +1,45 @@
+import type { TokenStore } from './store.js'
+
+/** Who is signed in, as Weavy is to know them. Further fields (`email`, `tags`, …) go to Weavy as they are. */
+export interface BrokerUser {
+  /** At least one character that is no digit, no white space. Make it with `toUid()`. */
+  uid: string
+  /** What others see. */
+  name?: string | null | undefined
+  /** URL of an image. */
+  picture?: string | null | undefined
+  [field: string]: unknown
+}
+
+/** Options of `createTokenBroker()`. They are checked once, when the broker is created. */
+export interface TokenBrokerOptions<Context = unknown> {
+  /** The Weavy environment: `https:`, or `http:` on a loopback host. */
+  weavyUrl: string | URL | undefined
+  /** An API key of that environment, `wys_…`. It is sent to `weavyUrl` and nowhere else. */
+  apiKey: string | undefined
+  /**
+   * Tells who is signed in, from the cookies or headers of the request; nothing when nobody is. It has 8 s.
+   *
+   * A `Response` that it throws is the answer, a redirect to a sign-in page for example. `context` is the second
+   * argument that `fetch` was called with.
+   */
+  user: (
+    request: Request,
+    context: Context,
+  ) => BrokerUser | null | undefined | false | Promise<BrokerUser | null | undefined | false>
+  /** Life of a token in seconds, 1 to 31,536,000. @default 3600 */
+  expiresIn?: number | undefined
+  /**
+   * Whether to update the user in Weavy when the profile has changed. Weavy 15 and later take a profile along with a token
+   * request for new users at most. Costs one call per change, and is remembered for 7 days. @default false
+   */
+  syncProfile?: boolean | undefined
+  /** Other origins whose pages may ask, exactly as browsers send them: `https://app.example`. @default [] */
+  allowedOrigins?: readonly string[] | undefined
+  /** Where tokens are kept, a Keyv instance for example. @default memory of this process, 100,000 users */
+  store?: TokenStore | undefined
+  /** Sends the requests to Weavy. @default `globalThis.fetch` */
+  fetch?: typeof globalThis.fetch | undefined
+  /** Gets a line when the operator has to know: no token, no key, no user id in it. @default `console.error` */
+  log?: ((line: string) => unknown) | undefined
+}

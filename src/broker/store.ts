@@ -1,0 +1,98 @@
+import { LRUCache } from 'lru-cache'
+import { TimeoutError, within } from './within.js'
+
+/** How long a request waits for the store. */
+export const STORE_TIMEOUT_MS = 1_000
+/** How long a store that did not answer is left alone, so that it does not cost every request a second. */
+export const STORE_REST_MS = 5_000
+/** How many entries the default store holds; the least recently used ones give way. */
+export const MEMORY_STORE_ENTRIES = 100_000
+
+/**
+ * Where tokens are kept between requests: the shape of a Keyv instance. Results may be promises.
+ *
+ * Values are plain JSON. A store that fails, hangs, or returns something else never fails a request.
+ *
+ * @see https://keyv.org
+ */
+export interface TokenStore {
+  get(key: string): unknown
+  /** `ttlMs`: how long to keep it, a whole number of milliseconds of at least 1. `false` as the result means failure. */
+  set(key: string, value: unknown, ttlMs: number): unknown
+  delete(key: string): unknown
+}
+
+/** A store in this process, bounded, with expiry by the monotonic clock. */
+export function createMemoryStore(maxEntries = MEMORY_STORE_ENTRIES): TokenStore {
+  const cache = new LRUCache<string, NonNullable<unknown>>({ max: maxEntries })
+  return {
+    get: (key) => cache.get(key),
+    set: (key, value, ttlMs) => void cache.set(key, value as NonNullable<unknown>, { ttl: ttlMs }),
+    delete: (key) => cache.delete(key),
+  }
+}
+
+/** A store that never rejects and never takes longer than {@link STORE_TIMEOUT_MS}. */
+export interface GuardedStore {
+  /** The value, or undefined: missing, failed, too slow, or left alone. */
+  get(key: string): Promise<unknown>
+  /** `ttlMs` may be any number; nothing is stored when it is below 1. */
+  set(key: string, value: unknown, ttlMs: number): Promise<void>
+  delete(key: string): Promise<void>
+}
+
+/**
+ * Guards against a store that fails or hangs, which is what clients of a server that is gone do: they queue.
+ *
+ * After a time-out the store rests for {@link STORE_REST_MS}; then one call at a time tries it until it answers. A quick
+ * failure costs nothing and rests nothing. Each change between working and failing is one line in the log.
+ */
+export function guardStore(store: TokenStore, log: (line: string) => void): GuardedStore {
+  const failing = new Set<keyof TokenStore>()
+  let isHanging = false
+  let restsUntil = Number.NEGATIVE_INFINITY
+
+  function noteFailure(operation: keyof TokenStore, reason: string) {
+    if (failing.size === 0) log(`The token store failed (${operation}: ${reason}). Going on without it.`)
+    failing.add(operation)
+  }
+
+  function noteSuccess(operation: keyof TokenStore) {
+    isHanging = false
+    restsUntil = Number.NEGATIVE_INFINITY
+    // Keyv can swallow the failure of a get and report that of a set, so each counts by itself.
+    if (failing.delete(operation) && failing.size === 0) log('The token store works again.')
+  }
+
+  async function attempt(operation: keyof TokenStore, call: () => unknown): Promise<unknown> {
+    const now = performance.now()
+    // Without a delete, what a client has queued before would bring a forgotten token back.
+    if (now < restsUntil && operation !== 'delete') return undefined
+    if (isHanging) restsUntil = now + STORE_TIMEOUT_MS
+    try {
+      const result = await within(STORE_TIMEOUT_MS, call())
+      if (operation === 'set' && result === false) noteFailure(operation, 'returned false')
+      else noteSuccess(operation)
+      return result
+    } catch (error) {
+      const isTimeout = error instanceof TimeoutError
+      if (isTimeout) {
+        isHanging = true
+        restsUntil = performance.now() + STORE_REST_MS
+      }
+      noteFailure(operation, isTimeout ? `no answer within ${STORE_TIMEOUT_MS} ms` : 'an error')
+      return undefined
+    }
+  }
+
+  return {
+    get: (key) => attempt('get', () => store.get(key)),
+    async set(key, value, ttlMs) {
+      const wholeMs = Math.floor(ttlMs)
+      if (wholeMs >= 1) await attempt('set', () => store.set(key, value, wholeMs))
+    },
+    async delete(key) {
+      await attempt('delete', () => store.delete(key))
+    },
+  }
+}

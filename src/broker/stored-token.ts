@@ -1,0 +1,49 @@
+/** How long after a replacement further `refresh=true` get the same token, so that many tabs cost one call. */
+export const REPLACEMENT_WINDOW_MS = 5_000
+
+const MAX_MARGIN_MS = 60_000
+
+/** A token as it lies in the store. Instants are epoch milliseconds, because processes share them. */
+export interface StoredToken {
+  token: string
+  /** When it was asked for: time that the answer took counts as life that has passed. */
+  issuedAt: number
+  lifetimeMs: number
+  /** When `refresh=true` brought it; null for one that was issued because there was none. */
+  replacedAt: number | null
+}
+
+/** Weavy's user tokens; printable, so that no header and no log line can be broken with one. */
+export function isUserToken(token: unknown): token is string {
+  return typeof token === 'string' && /^wyu_[!-~]+$/.test(token)
+}
+
+/** What a store holds may be foreign, of another version, or broken: anything unexpected counts as missing. */
+export function parseStoredToken(value: unknown): StoredToken | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { token, issuedAt, lifetimeMs, replacedAt } = value as Record<keyof StoredToken, unknown>
+  if (!isUserToken(token) || !isFiniteNumber(issuedAt) || !isFiniteNumber(lifetimeMs)) return undefined
+  if (replacedAt !== null && !isFiniteNumber(replacedAt)) return undefined
+  return { token, issuedAt, lifetimeMs, replacedAt }
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value)
+}
+
+/** Milliseconds of life left; never more than the lifetime, whatever happened to the clock. */
+export function remainingMs({ issuedAt, lifetimeMs }: StoredToken, now: number): number {
+  return Math.min(lifetimeMs, issuedAt + lifetimeMs - now)
+}
+
+/** Milliseconds until the token is no longer handed out from the store: the last 10 % of its life, 60 s at most. */
+export function reusableMs(stored: StoredToken, now: number): number {
+  const marginMs = Math.min(stored.lifetimeMs * 0.1, MAX_MARGIN_MS)
+  // Issued in the future: this clock was set back, or the issuer's is ahead. The margin makes up for a little of that.
+  const isFromFuture = stored.issuedAt - now > marginMs
+  return isFromFuture ? 0 : remainingMs(stored, now) - marginMs
+}
+
+export function wasJustReplaced({ replacedAt }: StoredToken, now: number): boolean {
+  return replacedAt !== null && Math.abs(now - replacedAt) < REPLACEMENT_WINDOW_MS
+}

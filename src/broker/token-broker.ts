@@ -1,0 +1,146 @@
+import type { TokenResponse } from '../wire.js'
+import { createAccessPolicy } from './access.js'
+import { checkOptions } from './check-options.js'
+import { describeError } from './describe-error.js'
+import type { TokenBrokerOptions } from './options.js'
+import { Problem, problemResponse } from './problem.js'
+import { createProfileSync } from './profile-sync.js'
+import { isResponse, signedInUser } from './signed-in-user.js'
+import { createMemoryStore, guardStore, MEMORY_STORE_ENTRIES } from './store.js'
+import { remainingMs } from './stored-token.js'
+import { checkUid, InvalidUidError } from './uid.js'
+import { createUserTokens } from './user-tokens.js'
+import { createWeavyApi } from './weavy-api.js'
+
+/** Issues tokens for the signed-in users of one app. Its functions work without `this`. */
+export interface TokenBroker<Context = unknown> {
+  /**
+   * Answers `GET` with `{ access_token, expires_in }`, `?refresh=true` with a newer token, and a failure with a status and
+   * `application/problem+json`. Never rejects.
+   */
+  fetch: (
+    request: Request,
+    ...context: unknown extends Context ? [context?: unknown] : [context: Context]
+  ) => Promise<Response>
+  /**
+   * Drops the stored token of a user; requests under way store nothing. For sign-out, and when tokens were revoked.
+   * Resolves within a second and never rejects; a store that failed is in the log.
+   */
+  forget: (uid: string) => Promise<void>
+}
+
+/** Only this spelling is on the wire, so no URL need be parsed for it, however long. */
+function asksForNewToken(request: Request): boolean {
+  return /[?&]refresh=true(?:[&#]|$)/.test(request.url)
+}
+
+/** What the app threw instead of a user, with the headers that every answer carries. */
+function withHeaders(response: Response, headers: Record<string, string>): Response {
+  const merged = new Headers(response.headers)
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'Vary') merged.append(name, value)
+    else merged.set(name, value)
+  }
+  return new Response(response.body, {
+    status: response.status,
+    statusText: response.statusText,
+    headers: merged,
+  })
+}
+
+/**
+ * Creates the endpoint that pages get their Weavy tokens from. The API key stays on the server.
+ *
+ * One token per user is kept and reused until the last 10 % of its life (at most 60 s). Concurrent requests for one user cost
+ * one call to Weavy; `refresh=true` replaces the token, and within 5 s of that gets the same new one. Every answer comes in
+ * bounded time: Weavy has 8 s, the store 1 s per call.
+ *
+ * @throws {TypeError} on an option that is missing or out of its bounds
+ * @see https://www.weavy.com/docs/learn/authentication
+ * @example
+ * const broker = createTokenBroker({
+ *   weavyUrl: process.env.WEAVY_URL,
+ *   apiKey: process.env.WEAVY_APIKEY,
+ *   user: async (request) => {
+ *     const session = await readSession(request)
+ *     return session && { uid: toUid(session.userId), name: session.name }
+ *   },
+ * })
+ * export const GET = broker.fetch
+ */
+export function createTokenBroker<Context = unknown>(
+  options: TokenBrokerOptions<Context>,
+): TokenBroker<Context> {
+  const { weavyUrl, apiKey, user, expiresIn, syncProfile, allowedOrigins, store, fetch, log } =
+    checkOptions(options)
+
+  /** A log that fails harms nobody. */
+  function report(line: string) {
+    const written = async () => log(`weavy-token broker: ${line}`)
+    written().catch(() => {})
+  }
+
+  const access = createAccessPolicy(allowedOrigins)
+  const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch })
+  const entries = syncProfile ? 2 * MEMORY_STORE_ENTRIES : MEMORY_STORE_ENTRIES
+  const guarded = guardStore(store ?? createMemoryStore(entries), report)
+  // A uid has no slash, so no two environments share a key.
+  const tokens = createUserTokens(weavy, guarded, (uid) => `weavy-token:token:${weavyUrl}/${uid}`)
+  const profiles = createProfileSync(
+    weavy,
+    guarded,
+    (uid) => `weavy-token:profile:${weavyUrl}/${uid}`,
+    report,
+  )
+
+  /** Requests that share a call to Weavy share its problem, and that is one line. */
+  const reported = new WeakSet<Problem>()
+  function reportOnce(problem: Problem) {
+    if (problem.logLine === undefined || reported.has(problem)) return
+    reported.add(problem)
+    report(problem.logLine)
+  }
+
+  async function answer(
+    request: Request,
+    context: Context,
+    headers: Record<string, string>,
+  ): Promise<Response> {
+    const preflight = access.admit(request, headers)
+    if (preflight) return preflight
+    const { uid, profile } = await signedInUser(() => user(request, context))
+    const stored = await (asksForNewToken(request) ? tokens.replaced : tokens.current)(uid, profile)
+    if (syncProfile) await profiles(uid, profile)
+    const seconds = Math.max(1, Math.floor(remainingMs(stored, Date.now()) / 1000))
+    const body: TokenResponse = { access_token: stored.token, expires_in: seconds }
+    return new Response(JSON.stringify(body), { headers: { ...headers, 'Content-Type': 'application/json' } })
+  }
+
+  function answerFailure(error: unknown, headers: Record<string, string>): Response {
+    if (isResponse(error)) return withHeaders(error, headers)
+    const problem =
+      error instanceof Problem ? error : new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
+    reportOnce(problem)
+    return problemResponse(problem, headers)
+  }
+
+  return {
+    async fetch(request, ...[context]) {
+      const headers = access.headers(request)
+      try {
+        return await answer(request, context as Context, headers)
+      } catch (error) {
+        return answerFailure(error, headers)
+      }
+    },
+    async forget(uid) {
+      try {
+        await tokens.forget(checkUid(uid))
+      } catch (error) {
+        report(
+          `forget() did nothing. ${error instanceof InvalidUidError ? error.message : describeError(error)}`,
+        )
+      }
+    },
+  }
+}

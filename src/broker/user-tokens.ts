@@ -1,0 +1,136 @@
+import { Problem } from './problem.js'
+import type { GuardedStore } from './store.js'
+import {
+  parseStoredToken,
+  remainingMs,
+  reusableMs,
+  type StoredToken,
+  wasJustReplaced,
+} from './stored-token.js'
+import type { Profile, WeavyApi } from './weavy-api.js'
+import { TimeoutError, within } from './within.js'
+
+/** How long a request waits for its token, store included. Above the sum of what a store and Weavy may take. */
+export const TOKEN_TIMEOUT_MS = 9_500
+
+export interface UserTokens {
+  /** A stored token that is good for a while yet, else a new one. */
+  current(uid: string, profile: Profile): Promise<StoredToken>
+  /** A token that nobody was handed before this call, or one that replaced another a moment ago. */
+  replaced(uid: string, profile: Profile): Promise<StoredToken>
+  /** Drops the stored token; what is on its way now is not stored. */
+  forget(uid: string): Promise<void>
+}
+
+/** What requests for one user share while at least one of them is under way. */
+interface Slot {
+  readonly uid: string
+  requests: number
+  /** The one call to Weavy. It may begin with a look into the store, so the slot is taken before any await. */
+  flight: Promise<StoredToken> | undefined
+  /** The last token a flight brought: a read of the store that began before may not know it yet. */
+  latest: StoredToken | undefined
+  /** Whether what arrives from now on may no longer be stored. */
+  isForgotten: boolean
+}
+
+function newer(a: StoredToken | undefined, b: StoredToken | undefined): StoredToken | undefined {
+  return a && b ? (a.issuedAt >= b.issuedAt ? a : b) : (a ?? b)
+}
+
+function isReusable(stored: StoredToken | undefined): stored is StoredToken {
+  return stored !== undefined && reusableMs(stored, Date.now()) > 0
+}
+
+/** One token per user: from the store, or from Weavy with one call at a time. */
+export function createUserTokens(
+  weavy: WeavyApi,
+  store: GuardedStore,
+  keyOf: (uid: string) => string,
+): UserTokens {
+  const slots = new Map<string, Slot>()
+
+  async function read(slot: Slot): Promise<StoredToken | undefined> {
+    const stored = parseStoredToken(await store.get(keyOf(slot.uid)))
+    return newer(slot.latest, stored)
+  }
+
+  async function issue(slot: Slot, profile: Profile, isReplacement: boolean): Promise<StoredToken> {
+    const issuedAt = Date.now()
+    const { token, lifetimeMs } = await weavy.issueToken(slot.uid, profile)
+    const now = Date.now()
+    const stored = { token, issuedAt, lifetimeMs, replacedAt: isReplacement ? now : null }
+    if (remainingMs(stored, now) <= 0) {
+      throw new Problem('weavy_timeout', 'Issuing a token failed: it took longer than the token lives.')
+    }
+    slot.latest = stored
+    if (slot.isForgotten) return stored
+    const key = keyOf(slot.uid)
+    await store.set(key, stored, reusableMs(stored, now))
+    if (slot.isForgotten) await store.delete(key)
+    return stored
+  }
+
+  /** Joins the flight of this slot or becomes it. */
+  function fly(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
+    slot.flight ??= start().finally(() => {
+      slot.flight = undefined
+    })
+    return slot.flight
+  }
+
+  async function current(slot: Slot, profile: Profile): Promise<StoredToken> {
+    const stored = await read(slot)
+    return isReusable(stored) ? stored : fly(slot, () => issue(slot, profile, false))
+  }
+
+  /**
+   * A flight that is in the air brings a token that nobody holds yet, so nobody can have asked because of it. One that
+   * has landed may have brought the very token that was refused: only a replacement is given again, for a moment.
+   */
+  function replaced(slot: Slot, profile: Profile): Promise<StoredToken> {
+    return fly(slot, async () => {
+      const stored = await read(slot)
+      const isFresh = isReusable(stored) && wasJustReplaced(stored, Date.now())
+      return isFresh ? stored : issue(slot, profile, true)
+    })
+  }
+
+  function detach(slot: Slot) {
+    slot.isForgotten = true
+    if (slots.get(slot.uid) === slot) slots.delete(slot.uid)
+  }
+
+  async function inSlot(uid: string, work: (slot: Slot) => Promise<StoredToken>): Promise<StoredToken> {
+    const slot = slots.get(uid) ?? {
+      uid,
+      requests: 0,
+      flight: undefined,
+      latest: undefined,
+      isForgotten: false,
+    }
+    slots.set(uid, slot)
+    slot.requests += 1
+    try {
+      return await within(TOKEN_TIMEOUT_MS, work(slot))
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
+      // Its flight may never land (some runtimes end a request's work with its client): the next one starts afresh.
+      detach(slot)
+      throw new Problem('weavy_timeout', `No token within ${TOKEN_TIMEOUT_MS} ms.`)
+    } finally {
+      slot.requests -= 1
+      if (slot.requests === 0) detach(slot)
+    }
+  }
+
+  return {
+    current: (uid, profile) => inSlot(uid, (slot) => current(slot, profile)),
+    replaced: (uid, profile) => inSlot(uid, (slot) => replaced(slot, profile)),
+    async forget(uid) {
+      const slot = slots.get(uid)
+      if (slot) detach(slot)
+      await store.delete(keyOf(uid))
+    },
+  }
+}

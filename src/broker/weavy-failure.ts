@@ -1,0 +1,39 @@
+import { Problem } from './problem.js'
+
+/** What a caller is told to wait when Weavy does not say, in seconds. */
+export const DEFAULT_RETRY_AFTER = 5
+
+const MAX_RETRY_AFTER = 3_600
+
+/** Weavy's `Retry-After` in seconds, from 1 s to 1 h. @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+function retryAfter(response?: Response): Record<string, string> {
+  const value = response?.headers.get('retry-after')?.trim() ?? ''
+  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000)
+  const usable = Number.isNaN(seconds) ? DEFAULT_RETRY_AFTER : Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER)
+  return { 'Retry-After': String(usable) }
+}
+
+/** The problem with an answer that is no success. Its body stays unread: it could quote anything. */
+export function refusal(call: string, response: Response): Problem {
+  const { status } = response
+  const answered = `${call}: Weavy answered ${status}.`
+  if (status === 429) return new Problem('rate_limited', answered, retryAfter(response))
+  if (status >= 500) return new Problem('weavy_unavailable', answered, retryAfter(response))
+  // 0 is how some runtimes show a redirect that they were told not to follow.
+  if (status < 400)
+    return new Problem('broker_refused', `${call}: Weavy answered with a redirect. Check weavyUrl.`)
+  if (status === 401 || status === 403) {
+    return new Problem('broker_refused', `${answered} Check that apiKey is valid and belongs to weavyUrl.`)
+  }
+  if ([400, 409, 413, 422].includes(status)) {
+    return new Problem('request_refused', `${answered} Check the uid and the profile that user() returns.`)
+  }
+  return new Problem('broker_refused', `${answered} Check weavyUrl.`)
+}
+
+/** The problem with a request that got no answer. Of its error only a short system code, such as ECONNREFUSED, is kept. */
+export function unreachable(call: string, error: unknown): Problem {
+  const code = (error as { cause?: { code?: unknown } } | null)?.cause?.code
+  const reason = typeof code === 'string' && /^\w{1,40}$/.test(code) ? ` (${code})` : ''
+  return new Problem('weavy_unavailable', `${call}: Weavy cannot be reached${reason}.`, retryAfter())
+}
