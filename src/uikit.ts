@@ -5,7 +5,7 @@ import { CLOSED, type TokenFactory, type TokenSource, type TokenState } from './
  * All but `tokenFactory` may be missing in versions to come; the instance then gets a plain factory.
  */
 export interface WeavyLike {
-  tokenFactory?: ((refresh: boolean) => Promise<string>) | null | undefined
+  tokenFactory?: ((refresh: boolean) => Promise<string | null | undefined>) | null | undefined
   getToken?: ((refresh?: boolean) => Promise<string>) | undefined
   // biome-ignore lint/suspicious/noExplicitAny: the UIKit's own parameter types differ between versions
   fetch?: ((...args: any[]) => Promise<Response>) | undefined

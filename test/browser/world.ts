@@ -1,0 +1,57 @@
+import { commands } from 'vitest/browser'
+import type { Fault } from '../../demo/stand-in/broker.js'
+import type { RequestRecord } from '../../demo/stand-in/requests.js'
+import type { WorldOptions } from '../../demo/stand-in/world.js'
+import type { WorldOrder, WorldReport } from './commands.js'
+
+declare module 'vitest/browser' {
+  interface BrowserCommands {
+    startWorld(options: WorldOptions): Promise<{ id: number; weavyUrl: string; tokenUrl: string }>
+    orderWorld(id: number, order: WorldOrder): Promise<WorldReport>
+    sleepRenderers(ms: number): Promise<number>
+  }
+}
+
+/** A stand-in environment and broker of its own for one test, outside the browser. */
+export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> = {}) {
+  const { id, weavyUrl, tokenUrl } = await commands.startWorld({
+    ...options,
+    allowedOrigins: [location.origin],
+  })
+  const order = (next: WorldOrder) => commands.orderWorld(id, next)
+  return {
+    weavyUrl,
+    tokenUrl,
+    look: () => order({ do: 'look' }),
+    setFault: (fault: Fault | null) => order({ do: 'fault', fault }),
+    setLifetime: (seconds: number | null) => order({ do: 'lifetime', seconds }),
+    revokeAll: () => order({ do: 'revoke' }),
+    forbid: (path: string, forbidden = true) => order({ do: 'forbid', path, forbidden }),
+    dropHubs: () => order({ do: 'drop-hubs' }),
+    signIn: (user: string | null) => order({ do: 'sign-in', user }),
+    [Symbol.asyncDispose]: async () => {
+      await order({ do: 'close' })
+    },
+  }
+}
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+/** Requests that Weavy refused for their token. */
+export const refusedForToken = ({ weavy }: WorldReport): RequestRecord[] =>
+  weavy.filter(({ refused }) => refused !== undefined && refused !== 'forbidden')
+
+/** Runs `task` every `everyMs` until `ms` have passed; resolves when the last one has settled. */
+export async function every(
+  everyMs: number,
+  ms: number,
+  task: (n: number) => Promise<unknown>,
+): Promise<void> {
+  const running: Promise<unknown>[] = []
+  const end = performance.now() + ms
+  for (let n = 0; performance.now() < end; n++) {
+    running.push(task(n))
+    await sleep(everyMs)
+  }
+  await Promise.all(running)
+}
