@@ -41,7 +41,6 @@ const browser = (name: string, include: string[], launchOptions: object) => ({
     include,
     fileParallelism: false,
     testTimeout: 90_000,
-    silent: 'passed-only' as const,
     browser: {
       enabled: true,
       headless: true,
@@ -56,6 +55,8 @@ const browser = (name: string, include: string[], launchOptions: object) => ({
 
 export default defineConfig({
   test: {
+    // The UIKit talks a lot.
+    silent: 'passed-only',
     projects: [
       {
         resolve: { tsconfigPaths: true },
