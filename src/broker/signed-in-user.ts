@@ -7,13 +7,18 @@ import { TimeoutError, within } from './within.js'
 /** How long the app may take to tell who is signed in. */
 export const USER_TIMEOUT_MS = 8_000
 
+export interface SignedInUser {
+  uid: string
+  profile: Profile
+}
+
 /** Responses of other realms and of adapters are no `instanceof Response`. */
 export function isResponse(value: unknown): value is Response {
   return Object.prototype.toString.call(value) === '[object Response]'
 }
 
-function failure(error: unknown): unknown {
-  if (isResponse(error)) return error
+function failure(error: unknown): Problem {
+  if (error instanceof Problem) return error
   if (error instanceof InvalidUidError) return new Problem('invalid_user', error.message)
   if (error instanceof TimeoutError) {
     return new Problem('user_timeout', `user() did not settle within ${USER_TIMEOUT_MS} ms.`)
@@ -22,24 +27,22 @@ function failure(error: unknown): unknown {
 }
 
 /**
- * Asks the app who is signed in and checks what it says.
+ * Asks the app who is signed in and checks what it says. A `Response` that `user` throws is returned.
  *
  * @throws {Problem} when nobody is, when `user` fails, or when Weavy could not take what it returns
- * @throws {Response} what `user` threw, if that is a Response
  */
-export async function signedInUser(user: () => unknown): Promise<{ uid: string; profile: Profile }> {
+export async function signedInUser(user: () => unknown): Promise<SignedInUser | Response> {
   try {
     const found = await within(USER_TIMEOUT_MS, user())
     if (!found) throw new Problem('not_signed_in')
     if (typeof found !== 'object' || isResponse(found)) {
-      throw new Problem(
-        'invalid_user',
-        'user() must return an object with a uid, or null. A Response is to be thrown.',
-      )
+      const advice = 'A Response is to be thrown.'
+      throw new Problem('invalid_user', `user() must return an object with a uid, or null. ${advice}`)
     }
     const { uid, ...profile } = found as Record<string, unknown>
     return { uid: checkUid(uid), profile }
   } catch (error) {
-    throw error instanceof Problem ? error : failure(error)
+    if (isResponse(error)) return error
+    throw failure(error)
   }
 }

@@ -24,7 +24,12 @@ export interface TokenStore {
 
 /** A store in this process, bounded, with expiry by the monotonic clock. */
 export function createMemoryStore(maxEntries = MEMORY_STORE_ENTRIES): TokenStore {
-  const cache = new LRUCache<string, NonNullable<unknown>>({ max: maxEntries })
+  const cache = new LRUCache<string, NonNullable<unknown>>({
+    max: maxEntries,
+    // Ask the clock at every read: the cached reading that is the default needs a timer.
+    ttlResolution: 0,
+    perf: { now: () => performance.now() },
+  })
   return {
     get: (key) => cache.get(key),
     set: (key, value, ttlMs) => void cache.set(key, value as NonNullable<unknown>, { ttl: ttlMs }),

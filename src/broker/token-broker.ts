@@ -36,16 +36,17 @@ function asksForNewToken(request: Request): boolean {
 
 /** What the app threw instead of a user, with the headers that every answer carries. */
 function withHeaders(response: Response, headers: Record<string, string>): Response {
+  const { status, statusText, body } = response
   const merged = new Headers(response.headers)
   for (const [name, value] of Object.entries(headers)) {
     if (name === 'Vary') merged.append(name, value)
     else merged.set(name, value)
   }
-  return new Response(response.body, {
-    status: response.status,
-    statusText: response.statusText,
-    headers: merged,
-  })
+  try {
+    return new Response(body, { status, statusText, headers: merged })
+  } catch {
+    throw new Problem('user_failed', 'user() threw a Response that cannot be sent: an error, or read before.')
+  }
 }
 
 /**
@@ -108,7 +109,9 @@ export function createTokenBroker<Context = unknown>(
   ): Promise<Response> {
     const preflight = access.admit(request, headers)
     if (preflight) return preflight
-    const { uid, profile } = await signedInUser(() => user(request, context))
+    const found = await signedInUser(() => user(request, context))
+    if (isResponse(found)) return withHeaders(found, headers)
+    const { uid, profile } = found
     const stored = await (asksForNewToken(request) ? tokens.replaced : tokens.current)(uid, profile)
     if (syncProfile) await profiles(uid, profile)
     const seconds = Math.max(1, Math.floor(remainingMs(stored, Date.now()) / 1000))
@@ -117,9 +120,8 @@ export function createTokenBroker<Context = unknown>(
   }
 
   function answerFailure(error: unknown, headers: Record<string, string>): Response {
-    if (isResponse(error)) return withHeaders(error, headers)
-    const problem =
-      error instanceof Problem ? error : new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
+    const isProblem = error instanceof Problem
+    const problem = isProblem ? error : new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
     reportOnce(problem)
     return problemResponse(problem, headers)
   }
@@ -137,9 +139,8 @@ export function createTokenBroker<Context = unknown>(
       try {
         await tokens.forget(checkUid(uid))
       } catch (error) {
-        report(
-          `forget() did nothing. ${error instanceof InvalidUidError ? error.message : describeError(error)}`,
-        )
+        if (!(error instanceof InvalidUidError)) throw error
+        report(`forget() did nothing. ${error.message}`)
       }
     },
   }

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest'
+import { ask, createTestBroker, TOKEN_URL } from './ask.js'
+import { createScriptedWeavy } from './scripted-weavy.js'
+
+const weavy = createScriptedWeavy()
+
+const PARTNER = 'https://partner.example'
+const EVIL = 'https://evil.example'
+
+async function statusFor(headers: Record<string, string>, options = {}, url = TOKEN_URL) {
+  const { broker } = createTestBroker(options)
+  return (await ask(broker, { headers }, url)).status
+}
+
+describe('methods', () => {
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'PROPFIND'])(
+    '%s is answered with 405',
+    async (method) => {
+      const { broker } = createTestBroker()
+      const { status, headers } = await ask(broker, { method })
+      expect(status).toBe(405)
+      expect(headers.get('allow')).toBe('GET')
+      expect(weavy.calls).toEqual([])
+    },
+  )
+
+  it('OPTIONS is allowed where other origins are', async () => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    expect((await ask(broker, { method: 'POST' })).headers.get('allow')).toBe('GET, OPTIONS')
+    expect((await ask(broker, { method: 'OPTIONS' })).status).toBe(204)
+    expect(weavy.calls).toEqual([])
+  })
+})
+
+describe('who may ask', () => {
+  it.each([
+    ['no browser, or one from before Sec-Fetch-Site', {}],
+    ['a page of the same origin', { 'Sec-Fetch-Site': 'same-origin' }],
+    [
+      'a page of the same origin, behind a proxy that ends TLS',
+      { 'Sec-Fetch-Site': 'same-origin', Origin: 'https://app.example' },
+    ],
+    ['a user who types the address', { 'Sec-Fetch-Site': 'none' }],
+    ['an old browser that sends its own origin', { Origin: 'https://app.example' }],
+  ])('%s is served', async (_, headers) => {
+    expect(await statusFor(headers)).toBe(200)
+    expect(await statusFor(headers, { allowedOrigins: [PARTNER] })).toBe(200)
+  })
+
+  it('an origin is compared by its host, because a proxy may have ended TLS', async () => {
+    expect(await statusFor({ Origin: 'https://app.example' }, {}, 'http://app.example/api/token')).toBe(200)
+    expect(await statusFor({ Origin: 'https://app.example' }, {}, 'http://app.example:3000/api/token')).toBe(
+      403,
+    )
+  })
+
+  it.each([
+    ['a page of another site', { 'Sec-Fetch-Site': 'cross-site', Origin: EVIL }],
+    ['an image or script tag on another site', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['a page of a sibling domain', { 'Sec-Fetch-Site': 'same-site', Origin: 'https://blog.app.example' }],
+    ['a link on a sibling domain', { 'Sec-Fetch-Site': 'same-site' }],
+    ['a value that does not exist', { 'Sec-Fetch-Site': 'friendly' }],
+    ['another site in an old browser', { Origin: EVIL }],
+    ['another site that calls itself a navigation', { 'Sec-Fetch-Site': 'none', Origin: EVIL }],
+    ['a sandboxed frame', { Origin: 'null' }],
+    ['a sandboxed frame of the same site', { Origin: 'null', 'Sec-Fetch-Site': 'same-origin' }],
+    ['an origin that is no URL', { Origin: 'app.example' }],
+    ['an origin that ends like ours', { Origin: 'https://evil-app.example' }],
+    ['an origin that begins like ours', { Origin: 'https://app.example.evil.example' }],
+  ])('%s is refused before anything else happens', async (_, headers) => {
+    const user = () => {
+      throw new Error('asked')
+    }
+    expect(await statusFor(headers, { user })).toBe(403)
+    expect(await statusFor(headers, { user, allowedOrigins: [PARTNER] })).toBe(403)
+    expect(weavy.calls).toEqual([])
+  })
+
+  it('an allowed origin is served, and no other that resembles it', async () => {
+    const allowedOrigins = [PARTNER]
+    const site = { 'Sec-Fetch-Site': 'cross-site' }
+    expect(await statusFor({ ...site, Origin: PARTNER }, { allowedOrigins })).toBe(200)
+    for (const origin of [
+      'http://partner.example',
+      `${PARTNER}:8443`,
+      `${PARTNER}.evil.example`,
+      'https://x.partner.example',
+    ]) {
+      expect(await statusFor({ ...site, Origin: origin }, { allowedOrigins })).toBe(403)
+    }
+  })
+
+  it('an app shell with an origin of its own can be allowed', async () => {
+    const allowedOrigins = ['capacitor://localhost']
+    expect(await statusFor({ Origin: 'capacitor://localhost' }, { allowedOrigins })).toBe(200)
+  })
+})
+
+describe('CORS headers', () => {
+  const cors = {
+    'access-control-allow-origin': PARTNER,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': 'Retry-After',
+    vary: 'Origin',
+  }
+  const asPartner = { headers: { Origin: PARTNER, 'Sec-Fetch-Site': 'cross-site' } }
+
+  it('are on an answer with a token', async () => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    expect(Object.fromEntries((await ask(broker, asPartner)).headers)).toMatchObject(cors)
+  })
+
+  it.each([
+    ['nobody is signed in', { user: () => null }, 401],
+    ['user() throws', { user: () => Promise.reject(new Error('x')) }, 500],
+    ['the uid is bad', { user: () => ({ uid: '256' }) }, 500],
+    [
+      'user() throws a Response',
+      {
+        user: () => {
+          throw new Response(null, { status: 302, headers: { Location: '/sign-in' } })
+        },
+      },
+      302,
+    ],
+  ])('are on the answer when %s', async (_, options, status) => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER], ...options })
+    const reply = await ask(broker, asPartner)
+    expect(reply.status).toBe(status)
+    expect(Object.fromEntries(reply.headers)).toMatchObject(cors)
+  })
+
+  it('are on a failure of Weavy, with the time to wait', async () => {
+    weavy.next(() => new Response(null, { status: 503, headers: { 'Retry-After': '7' } }))
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    const { headers } = await ask(broker, asPartner)
+    expect(Object.fromEntries(headers)).toMatchObject({ ...cors, 'retry-after': '7' })
+  })
+
+  it('are on a 405', async () => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    const { headers } = await ask(broker, { ...asPartner, method: 'POST' })
+    expect(Object.fromEntries(headers)).toMatchObject(cors)
+  })
+
+  it('answer a preflight with the headers that it asks for', async () => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    const { status, headers } = await ask(broker, {
+      method: 'OPTIONS',
+      headers: {
+        ...asPartner.headers,
+        'Access-Control-Request-Method': 'GET',
+        'Access-Control-Request-Headers': 'authorization,x-csrf-token',
+      },
+    })
+    expect(status).toBe(204)
+    expect(Object.fromEntries(headers)).toMatchObject({
+      ...cors,
+      'access-control-allow-methods': 'GET',
+      'access-control-allow-headers': 'authorization,x-csrf-token',
+      vary: 'Origin, Access-Control-Request-Headers',
+    })
+    expect(weavy.calls).toEqual([])
+  })
+
+  it('are never sent to an origin that is not allowed', async () => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    for (const method of ['GET', 'OPTIONS', 'POST']) {
+      const { status, headers } = await ask(broker, { method, headers: { Origin: EVIL } })
+      expect(status).toBeGreaterThanOrEqual(403)
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+      expect(headers.get('vary')).toBe('Origin')
+    }
+  })
+
+  it('are absent where no other origin is allowed', async () => {
+    const { broker } = createTestBroker()
+    const { headers } = await ask(broker, { headers: { Origin: 'https://app.example' } })
+    expect([...headers.keys()].sort()).toEqual(['cache-control', 'content-type'])
+  })
+})

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { createTokenBroker, type TokenBrokerOptions } from '../../src/broker/index.js'
+
+const valid: TokenBrokerOptions = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key', user: () => null }
+
+function create(options: Record<string, unknown>) {
+  return () => createTokenBroker({ ...valid, ...options } as TokenBrokerOptions)
+}
+
+describe('options are checked when the broker is created', () => {
+  it.each([
+    ['weavyUrl', undefined],
+    ['weavyUrl', ''],
+    ['weavyUrl', 'acme.weavy.test'],
+    ['weavyUrl', 'http://acme.weavy.test'],
+    ['weavyUrl', 'http://localhost.evil.example'],
+    ['weavyUrl', 'ftp://localhost'],
+    ['weavyUrl', 'https://user:secret@acme.weavy.test'],
+    ['weavyUrl', 'https://acme.weavy.test/?key=secret'],
+    ['weavyUrl', 'https://acme.weavy.test/#secret'],
+    ['apiKey', undefined],
+    ['apiKey', ''],
+    ['apiKey', 'secret'],
+    ['apiKey', 'wyu_secret'],
+    ['apiKey', 'wys_secret\n'],
+    ['apiKey', 'wys_secret secret'],
+    ['apiKey', 'wys_sécret'],
+    ['apiKey', 42],
+    ['user', undefined],
+    ['user', { uid: 'u1' }],
+    ['expiresIn', 0],
+    ['expiresIn', -1],
+    ['expiresIn', 1.5],
+    ['expiresIn', Number.NaN],
+    ['expiresIn', Number.POSITIVE_INFINITY],
+    ['expiresIn', 31_536_001],
+    ['expiresIn', '3600'],
+    ['syncProfile', 'yes'],
+    ['allowedOrigins', '*'],
+    ['allowedOrigins', ['*']],
+    ['allowedOrigins', ['null']],
+    ['allowedOrigins', ['https://*.app.example']],
+    ['allowedOrigins', ['https://app.example/']],
+    ['allowedOrigins', ['https://app.example/path']],
+    ['allowedOrigins', ['https://APP.example']],
+    ['allowedOrigins', ['https://app.example:443']],
+    ['allowedOrigins', ['https://user@app.example']],
+    ['allowedOrigins', ['app.example']],
+    ['allowedOrigins', [undefined]],
+    ['allowedOrigins', [/app/]],
+    ['store', {}],
+    ['store', null],
+    ['store', { get() {}, set() {} }],
+    ['fetch', 'fetch'],
+    ['log', true],
+  ])('%s: %j is a TypeError that names the option and does not quote it', (option, value) => {
+    expect(create({ [option]: value })).toThrow(TypeError)
+    expect(create({ [option]: value })).toThrow(new RegExp(`^${option} `))
+    expect(create({ [option]: value })).not.toThrow(/secret/)
+  })
+
+  it.each([
+    { weavyUrl: 'http://localhost:7000' },
+    { weavyUrl: 'http://weavy.localhost' },
+    { weavyUrl: 'http://127.0.0.1:7000' },
+    { weavyUrl: 'http://[::1]:7000' },
+    { weavyUrl: new URL('https://app.example/weavy/') },
+    { expiresIn: 1 },
+    { expiresIn: 31_536_000 },
+    { allowedOrigins: ['https://app.example', 'http://localhost:5173', 'capacitor://localhost'] },
+    { store: new Map() },
+    {
+      expiresIn: undefined,
+      syncProfile: undefined,
+      allowedOrigins: undefined,
+      store: undefined,
+      log: undefined,
+    },
+  ])('%j is fine', (options) => {
+    expect(create(options)).not.toThrow()
+  })
+
+  it('gives functions that work without the object', async () => {
+    const { fetch, forget } = createTokenBroker(valid)
+    expect((await fetch(new Request('https://app.example/'))).status).toBe(401)
+    await expect(forget('u1')).resolves.toBeUndefined()
+  })
+})

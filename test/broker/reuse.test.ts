@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { TokenStore } from '../../src/broker/index.js'
+import { REPLACEMENT_WINDOW_MS } from '../../src/broker/stored-token.js'
+import { ask, askForNewToken, askForToken, createTestBroker } from './ask.js'
+import { createScriptedWeavy } from './scripted-weavy.js'
+
+const weavy = createScriptedWeavy()
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] })
+})
+afterEach(() => vi.useRealTimers())
+
+/** Both clocks go on. */
+function pass(seconds: number) {
+  vi.advanceTimersByTime(seconds * 1000)
+}
+
+describe('a token is kept and reused', () => {
+  it.each([
+    [3600, 3540],
+    [600, 540],
+    [100, 90],
+    [10, 9],
+  ])('with a life of %i s for %i s, and expires_in is what remains', async (expiresIn, reused) => {
+    const { broker } = createTestBroker({ expiresIn })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: expiresIn })
+    pass(reused - 0.1)
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: expiresIn - reused })
+    pass(0.1)
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_2', expires_in: expiresIn })
+  })
+
+  it('per user', async () => {
+    const user = vi.fn()
+    const { broker } = createTestBroker({ user })
+    for (const [uid, token] of [
+      ['u1', 'wyu_1'],
+      ['u2', 'wyu_2'],
+      ['u1', 'wyu_1'],
+      ['u2', 'wyu_2'],
+    ]) {
+      user.mockReturnValueOnce({ uid })
+      expect(await askForToken(broker)).toBe(token)
+    }
+  })
+
+  it('per environment, in one store', async () => {
+    const store = new Map()
+    const a = createTestBroker({ store, weavyUrl: 'https://acme.weavy.test/a' })
+    const b = createTestBroker({ store, weavyUrl: 'https://acme.weavy.test/b' })
+    expect(await askForToken(a.broker)).toBe('wyu_1')
+    expect(await askForToken(b.broker)).toBe('wyu_2')
+    expect(await askForToken(a.broker)).toBe('wyu_1')
+    const [key] = store.keys()
+    expect(key).toBe('weavy-token:token:https://acme.weavy.test/a/u256')
+  })
+
+  it('at most for its life when Weavy gives less than was asked for', async () => {
+    const { broker } = createTestBroker({ expiresIn: 3600 })
+    weavy.next(() => Response.json({ access_token: 'wyu_short', expires_in: 10 }))
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_short', expires_in: 10 })
+    pass(9)
+    expect(await askForToken(broker)).toBe('wyu_1')
+  })
+})
+
+describe('clocks', () => {
+  it('the default store forgets a token in time although the wall clock was set back', async () => {
+    const { broker } = createTestBroker({ expiresIn: 100 })
+    await ask(broker)
+    pass(50)
+    vi.setSystemTime(Date.now() - 40_000)
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: 90 })
+    pass(40)
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+
+  it('a token from the future is not reused, beyond what its margin makes up for', async () => {
+    const store = new Map()
+    const { broker } = createTestBroker({ expiresIn: 100, store })
+    await ask(broker)
+    vi.setSystemTime(Date.now() - 9_000)
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: 100 })
+    vi.setSystemTime(Date.now() - 2_000)
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+
+  it('a wall clock that was set forward costs a call, no more', async () => {
+    const { broker } = createTestBroker()
+    await ask(broker)
+    vi.setSystemTime(Date.now() + 86_400_000)
+    expect(await askForToken(broker)).toBe('wyu_2')
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+})
+
+describe('refresh=true', () => {
+  it('replaces the token also right after a plain issue', async () => {
+    const { broker } = createTestBroker()
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+
+  it('gives the same new token for 5 s after the replacement', async () => {
+    expect(REPLACEMENT_WINDOW_MS).toBe(5_000)
+    const { broker } = createTestBroker()
+    await ask(broker)
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+    pass(4.9)
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+    pass(0.1)
+    expect(await askForNewToken(broker)).toBe('wyu_3')
+    expect(await askForNewToken(broker)).toBe('wyu_3')
+  })
+
+  it('does so across processes that share a store', async () => {
+    const store = new Map()
+    const [a, b] = [createTestBroker({ store }).broker, createTestBroker({ store }).broker]
+    expect(await askForToken(a)).toBe('wyu_1')
+    expect(await askForNewToken(a)).toBe('wyu_2')
+    expect(await askForNewToken(b)).toBe('wyu_2')
+    expect(await askForToken(b)).toBe('wyu_2')
+    pass(5)
+    expect(await askForNewToken(b)).toBe('wyu_3')
+    expect(await askForNewToken(a)).toBe('wyu_3')
+  })
+
+  it('never gives a replacement that is about to end', async () => {
+    const { broker } = createTestBroker({ expiresIn: 4 })
+    expect(await askForNewToken(broker)).toBe('wyu_1')
+    pass(3.7)
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+  })
+
+  it('a burst costs one call', async () => {
+    const { broker } = createTestBroker()
+    await ask(broker)
+    const tokens = await Promise.all(Array.from({ length: 50 }, () => askForNewToken(broker)))
+    expect(new Set(tokens)).toEqual(new Set(['wyu_2']))
+    for (let i = 0; i < 50; i += 1) expect(await askForNewToken(broker)).toBe('wyu_2')
+    expect(weavy.calls).toHaveLength(2)
+  })
+})
+
+describe('forget', () => {
+  it('drops the stored token of one user', async () => {
+    const user = vi.fn().mockReturnValue({ uid: 'u1' })
+    const { broker } = createTestBroker({ user })
+    await ask(broker)
+    user.mockReturnValueOnce({ uid: 'u2' })
+    await ask(broker)
+    await broker.forget('u1')
+    expect(await askForToken(broker)).toBe('wyu_3')
+    user.mockReturnValueOnce({ uid: 'u2' })
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+
+  it('makes an end of the 5 s after a replacement', async () => {
+    const { broker } = createTestBroker()
+    expect(await askForNewToken(broker)).toBe('wyu_1')
+    await broker.forget('u256')
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+  })
+
+  it('of a uid that cannot exist does nothing and says so', async () => {
+    const deleted = vi.fn()
+    const store: TokenStore = { get() {}, set() {}, delete: deleted }
+    const { broker, lines } = createTestBroker({ store })
+    await broker.forget('256')
+    await broker.forget('x/../u256')
+    await broker.forget(undefined as unknown as string)
+    expect(deleted).not.toHaveBeenCalled()
+    expect(lines).toEqual(Array(3).fill(expect.stringMatching(/^weavy-token broker: forget\(\) did nothing/)))
+    expect(lines.join()).not.toMatch(/256/)
+  })
+})
+
+describe('what the store holds is checked', () => {
+  const good = { token: 'wyu_stored', issuedAt: 0, lifetimeMs: 3_600_000, replacedAt: null }
+
+  it.each([
+    ['a number', 42],
+    ['a string', '{"token":"wyu_stored"}'],
+    ['null', null],
+    ['an array', [good]],
+    ['nothing in it', {}],
+    ['an API key', { ...good, token: 'wys_stored' }],
+    ['a token of another kind', { ...good, token: 'eyJhbGciOiJub25lIn0' }],
+    ['a token that breaks headers', { ...good, token: 'wyu_a\r\nSet-Cookie: a=b' }],
+    ['no instant', { ...good, issuedAt: undefined }],
+    ['an instant as a string', { ...good, issuedAt: new Date().toISOString() }],
+    ['no lifetime', { ...good, lifetimeMs: null }],
+    ['an infinite lifetime', { ...good, lifetimeMs: Number.POSITIVE_INFINITY }],
+    ['a negative lifetime', { ...good, lifetimeMs: -1 }],
+    ['an unknown replacement', { ...good, replacedAt: 'yesterday' }],
+    ['a token that expired', { ...good, issuedAt: Date.now() - 7_200_000 }],
+  ])('%s counts as missing and is overwritten', async (_, value) => {
+    const key = 'weavy-token:token:https://acme.weavy.test/u256'
+    const store = new Map<string, unknown>([[key, value]])
+    const { broker, lines } = createTestBroker({ store })
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(lines).toEqual([])
+  })
+
+  it('a good one is used', async () => {
+    const key = 'weavy-token:token:https://acme.weavy.test/u256'
+    const store = new Map<string, unknown>([[key, { ...good, issuedAt: Date.now() - 600_000 }]])
+    const { broker } = createTestBroker({ store })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_stored', expires_in: 3000 })
+  })
+})

@@ -1,0 +1,247 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createTokenBroker, toUid } from '../../src/broker/index.js'
+import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
+import { ask, createTestBroker } from './ask.js'
+import { createDeferred } from './deferred.js'
+import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
+
+const weavy = createScriptedWeavy()
+
+function problem(status: number) {
+  return {
+    type: expect.stringMatching(/^urn:weavy-token:problem:\w+$/),
+    title: expect.any(String),
+    status,
+    detail: expect.any(String),
+  }
+}
+
+describe('nobody is signed in', () => {
+  it.each([null, undefined, false, ''])('user() gives %j: 401', async (nobody) => {
+    const { broker, lines } = createTestBroker({ user: () => nobody as null })
+    const { status, headers, body } = await ask(broker)
+    expect(status).toBe(401)
+    expect(headers.get('content-type')).toBe('application/problem+json')
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(body).toEqual(problem(401))
+    expect(lines).toEqual([])
+    expect(weavy.calls).toEqual([])
+  })
+})
+
+describe('user() is asked', () => {
+  it('with the request as it came, and with what fetch was given besides', async () => {
+    const seen: unknown[] = []
+    const broker = createTokenBroker({
+      weavyUrl: WEAVY_URL,
+      apiKey: API_KEY,
+      user: (request, context: { session: string }) => {
+        seen.push(request, context)
+        return null
+      },
+    })
+    const request = new Request('https://app.example/api/token', { headers: { Cookie: 'sid=1' } })
+    const context = { session: 'x' }
+    await broker.fetch(request, context)
+    expect(seen).toEqual([request, context])
+    expect(seen[0]).toBe(request)
+  })
+
+  it('for each request, so a session that ended gets no stored token', async () => {
+    const user = vi.fn().mockReturnValueOnce({ uid: 'u1' }).mockReturnValueOnce(null)
+    const { broker } = createTestBroker({ user })
+    expect((await ask(broker)).status).toBe(200)
+    expect((await ask(broker)).status).toBe(401)
+  })
+})
+
+describe('user() fails', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new RangeError('wyu_secret u256 sid=secret')
+      },
+    ],
+    ['rejects', () => Promise.reject(new RangeError('wyu_secret u256 sid=secret'))],
+    [
+      'throws with a message of several lines',
+      () => {
+        throw new RangeError('bad\n    at secret\n    at u256')
+      },
+    ],
+    [
+      'throws an error without a message',
+      () => {
+        throw new RangeError()
+      },
+    ],
+  ])('%s: 500, and a log line that says what and where but quotes nothing', async (_, user) => {
+    const { broker, lines } = createTestBroker({ user })
+    const { status, body } = await ask(broker)
+    expect(status).toBe(500)
+    expect(body).toEqual(problem(500))
+    expect(lines).toEqual([
+      expect.stringMatching(/^weavy-token broker: user\(\) threw RangeError at .*user\.test\.ts:\d+:\d+\)?$/),
+    ])
+    expect(`${lines}${JSON.stringify(body)}`).not.toMatch(/secret|u256/)
+  })
+
+  it.each([
+    ['a string', 'secret'],
+    ['nothing', undefined],
+    [
+      'an error that lies about itself',
+      Object.assign(new Error('x'), { name: 'secret u256', stack: 'secret' }),
+    ],
+    ['an error without a stack', Object.assign(new Error('x'), { stack: undefined })],
+  ])('throws %s: 500', async (_, thrown) => {
+    const { broker, lines } = createTestBroker({ user: () => Promise.reject(thrown) })
+    expect((await ask(broker)).status).toBe(500)
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).not.toMatch(/secret/)
+  })
+
+  it('the log says what is wrong with an id that toUid() refused', async () => {
+    const { broker, lines } = createTestBroker({ user: () => ({ uid: toUid('secret id') }) })
+    expect((await ask(broker)).status).toBe(500)
+    expect(lines).toEqual([expect.stringMatching(/uid.*white space/)])
+  })
+
+  it.each([
+    ['digits only', { uid: '256' }, /digits/],
+    ['white space', { uid: 'secret id' }, /white space/],
+    ['a control character', { uid: 'secret\u0007' }, /control character/],
+    ['a path', { uid: '../../secret' }, /slash/],
+    ['a relative path', { uid: '..' }, /relative/],
+    ['nothing', { uid: '' }, /empty/],
+    ['a number', { uid: 256 }, /not a string/],
+    ['no uid', { name: 'secret' }, /not a string/],
+    ['no object', 'u256secret', /object with a uid/],
+    ['a Response', new Response('secret'), /to be thrown/],
+  ])('gives a user whose uid is %s: 500, and Weavy is not asked', async (_, user, reason) => {
+    const { broker, lines } = createTestBroker({ user: () => user as { uid: string } })
+    const { status, body } = await ask(broker)
+    expect(status).toBe(500)
+    expect(body).toEqual(problem(500))
+    expect(lines).toEqual([expect.stringMatching(reason)])
+    expect(`${lines}${JSON.stringify(body)}`).not.toMatch(/secret/)
+    expect(weavy.calls).toEqual([])
+  })
+
+  it.each([
+    ['a bigint', { uid: 'u1', id: 1n }],
+    [
+      'a cycle',
+      Object.assign(
+        { uid: 'u1' },
+        {
+          get self() {
+            return this
+          },
+        },
+      ),
+    ],
+  ])('gives a profile with %s: 500, and Weavy is not asked', async (_, user) => {
+    const { broker, lines } = createTestBroker({ user: () => user })
+    expect((await ask(broker)).status).toBe(500)
+    expect(lines).toEqual([expect.stringMatching(/JSON/)])
+    expect(weavy.calls).toEqual([])
+  })
+})
+
+describe('user() hangs', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('504 after its time, and what it does later is ignored', async () => {
+    vi.useFakeTimers()
+    const late = createDeferred<null>()
+    const { broker, lines } = createTestBroker({ user: () => late.promise })
+    const reply = ask(broker)
+    await vi.advanceTimersByTimeAsync(USER_TIMEOUT_MS)
+    expect(await reply).toMatchObject({ status: 504, body: problem(504) })
+    expect(lines).toEqual([expect.stringMatching(/user\(\) did not settle/)])
+    late.reject(new Error('late'))
+    await vi.runAllTimersAsync()
+    expect(lines).toHaveLength(1)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('user() throws a Response', () => {
+  it('it is the answer, but never cached', async () => {
+    const { broker, lines } = createTestBroker({
+      user: () => {
+        throw new Response('{"sign":"in"}', {
+          status: 403,
+          headers: { 'Cache-Control': 'max-age=60', 'Set-Cookie': 'a=1', 'X-Why': 'ip' },
+        })
+      },
+    })
+    const { status, headers, body } = await ask(broker)
+    expect(status).toBe(403)
+    expect(body).toEqual({ sign: 'in' })
+    expect(Object.fromEntries(headers)).toMatchObject({
+      'cache-control': 'no-store',
+      'set-cookie': 'a=1',
+      'x-why': 'ip',
+    })
+    expect(lines).toEqual([])
+  })
+
+  it('also one whose headers cannot be changed', async () => {
+    const { broker } = createTestBroker({
+      user: () => Promise.reject(Response.redirect('https://app.example/sign-in')),
+    })
+    const { status, headers } = await ask(broker)
+    expect(status).toBe(302)
+    expect(headers.get('location')).toBe('https://app.example/sign-in')
+  })
+
+  it('keeps what it said about Vary', async () => {
+    const { broker } = createTestBroker({
+      allowedOrigins: ['https://partner.example'],
+      user: () => Promise.reject(new Response(null, { status: 401, headers: { Vary: 'Cookie' } })),
+    })
+    expect((await ask(broker)).headers.get('vary')).toBe('Cookie, Origin')
+  })
+
+  it.each([
+    ['is an error of the network', () => Response.error()],
+    [
+      'was read before',
+      () => {
+        const used = new Response('x')
+        used.text().catch(() => {})
+        return used
+      },
+    ],
+  ])('one that %s is a 500', async (_, thrown) => {
+    const { broker, lines } = createTestBroker({ user: () => Promise.reject(thrown()) })
+    expect((await ask(broker)).status).toBe(500)
+    expect(lines).toHaveLength(1)
+  })
+})
+
+it.each([
+  [
+    'throws',
+    () => {
+      throw new Error('log')
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('log'))],
+])('a log that %s harms nobody', async (_, log) => {
+  const { broker } = createTestBroker({ log, user: () => ({ uid: '' }) })
+  expect((await ask(broker)).status).toBe(500)
+})
+
+it('without a log the line goes to console.error', async () => {
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const { broker } = createTestBroker({ log: undefined, user: () => ({ uid: '' }) })
+  await ask(broker)
+  expect(error.mock.calls).toEqual([
+    [expect.stringMatching(/^weavy-token broker: The uid cannot be used: it is empty/)],
+  ])
+  error.mockRestore()
+})
