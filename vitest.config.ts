@@ -34,6 +34,9 @@ const browser = (name: string, include: string[], launchOptions: object) => ({
       'react-dom',
       'react-dom/client',
       'react/jsx-dev-runtime',
+      'uikit-web-25',
+      'uikit-web-27',
+      'uikit-web-31',
     ],
   },
   test: {
@@ -75,7 +78,7 @@ export default defineConfig({
         executablePath: chromiumPath(),
         args: CHROMIUM_FLAGS,
       }),
-      browser('firefox', ['test/browser/**/*.test.{ts,tsx}'], {
+      browser('firefox', ['test/browser/{rotation,uikit-32,react,global-build}.test.{ts,tsx}'], {
         channel: 'moz-firefox',
         executablePath: firefoxPath(),
       }),

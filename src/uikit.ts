@@ -9,6 +9,8 @@ export interface WeavyLike {
   getToken?: ((refresh?: boolean) => Promise<string>) | undefined
   // biome-ignore lint/suspicious/noExplicitAny: the UIKit's own parameter types differ between versions
   fetch?: ((...args: any[]) => Promise<Response>) | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  upload?: ((...args: any[]) => Promise<Response>) | undefined
   reset?: (() => Promise<void>) | undefined
   disconnect?: (() => Promise<void>) | undefined
   destroy?: (() => void) | undefined
@@ -46,35 +48,49 @@ function patch<T extends object>(target: T, members: Partial<T>): () => void {
 /**
  * Decides which token the UIKit means when it asks for another one: it never says which was refused.
  *
- * A refusal is late, and about an earlier token, only as often as that token was handed out and not yet refused, and
- * only for 10 s after it was replaced. Otherwise it is about the current token, however young that is.
+ * A refusal is late, and about an earlier token, while a call that began with an earlier token is still in the air and
+ * has not asked yet, but for 10 s after the replacement at most. Otherwise it is about the current token, however young
+ * that is.
  */
 function createMemory(getToken: TokenSource['getToken']) {
   let current: string | undefined
-  let outstanding = 0
-  let late = 0
   let lateUntil = 0
-  const hand = (token: string, asked: boolean): string => {
+  /** Calls in the air that began with the current token, and with an earlier one. */
+  let pending = 0
+  let earlier = 0
+  /** How many of them have asked for another token. */
+  let refused = 0
+  const hand = (token: string): string => {
     if (token !== current) {
-      late = outstanding
-      lateUntil = performance.now() + LATE_MS
-      outstanding = 0
+      earlier += pending
+      pending = 0
       current = token
+      lateUntil = performance.now() + LATE_MS
     }
-    if (asked) outstanding += 1
     return token
   }
+  const get = async () => hand(await getToken())
   return {
-    async get(): Promise<string> {
-      return hand(await getToken(), true)
-    },
+    get,
     async replace(): Promise<string> {
-      if (late > 0 && performance.now() < lateUntil) {
-        late -= 1
-        return hand(await getToken(), false)
+      const late = earlier > refused && performance.now() < lateUntil
+      refused += 1
+      return late || current === undefined ? get() : hand(await getToken({ rejected: current }))
+    },
+    /** Follows a call of the UIKit from its beginning to its end. */
+    async follow<T>(call: () => Promise<T>): Promise<T> {
+      const token = current
+      pending += 1
+      try {
+        return await call()
+      } finally {
+        if (token === current) pending -= 1
+        else {
+          earlier -= 1
+          refused = Math.max(refused - 1, 0)
+        }
+        if (pending + earlier === 0) refused = 0
       }
-      outstanding = Math.max(outstanding - 1, 0)
-      return hand(await getToken(current === undefined ? {} : { rejected: current }), false)
     },
   }
 }
@@ -127,7 +143,7 @@ function leave(connection: Connection): () => void {
 }
 
 function connect(source: TokenSource, weavy: WeavyLike): Connection {
-  const { getToken, fetch, destroy, tokenFactory } = weavy
+  const { getToken, fetch, upload, destroy, tokenFactory } = weavy
   let memory = createMemory(source.getToken)
   let forbiddenUntil = 0
   let ended = false
@@ -146,16 +162,18 @@ function connect(source: TokenSource, weavy: WeavyLike): Connection {
     if (refresh && performance.now() >= forbiddenUntil) return memory.replace()
     return memory.get()
   }
+  const followed =
+    <A extends unknown[]>(call: (...args: A) => Promise<Response>) =>
+    async (...args: A): Promise<Response> => {
+      const response = await memory.follow(() => call.apply(weavy, args))
+      if (response.status === 403) forbiddenUntil = performance.now() + FORBIDDEN_MS
+      if (response.status === 401) forbiddenUntil = 0
+      return response
+    }
   const restore = patch(weavy, {
     ...(getToken && { getToken: Object.assign(replaced, { [CONNECTION]: connection }) }),
-    ...(fetch && {
-      fetch: async (...args: unknown[]) => {
-        const response = await fetch.apply(weavy, args)
-        if (response.status === 403) forbiddenUntil = performance.now() + FORBIDDEN_MS
-        if (response.status === 401) forbiddenUntil = 0
-        return response
-      },
-    }),
+    ...(fetch && { fetch: followed(fetch) }),
+    ...(upload && { upload: followed(upload) }),
     ...(destroy && {
       destroy: () => {
         end()

@@ -1,0 +1,386 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { connectWeavy, createTokenSource, type TokenSourceOptions, type WeavyLike } from 'weavy-token'
+import { every, refusedForToken, sleep, startWorld } from './world.js'
+
+/** What these tests use of a `Weavy` instance, the same in every version of the UIKit. */
+export interface WeavyInstance extends WeavyLike {
+  fetch(url: string, options?: { method: 'POST'; body: string }): Promise<Response>
+  upload(url: string, method: 'POST', body: FormData, contentType: string): Promise<Response>
+  getToken(refresh?: boolean): Promise<string>
+  destroy(): void
+}
+
+export type WeavyConstructor = new (options: { url: string; tokenUrl?: string }) => WeavyInstance
+
+type World = Awaited<ReturnType<typeof startWorld>>
+
+/** Every GET has a URL of its own: browsers queue equal ones. */
+let serial = 0
+const userPath = (query = '') => `/api/user?n=${serial++}${query}`
+
+const get = async (weavy: WeavyInstance, query?: string) => (await weavy.fetch(userPath(query))).status
+
+const upload = async (weavy: WeavyInstance) => {
+  const body = new FormData()
+  body.append('blob', new Blob(['hello']), 'hello.txt')
+  return (await weavy.upload('/api/blobs', 'POST', body, '')).status
+}
+
+const messenger = () => {
+  document.body.append(document.createElement('wy-messenger'))
+}
+
+/** The text of the page, that inside of components included. */
+const visibleText = (root: Node = document.body): string =>
+  root instanceof Text
+    ? root.data
+    : [...root.childNodes, ...((root instanceof Element && root.shadowRoot?.childNodes) || [])]
+        .filter((node) => !(node instanceof HTMLStyleElement))
+        .map(visibleText)
+        .join(' ')
+
+/** What an app on this page would be told. */
+const reasonOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  )
+
+/** Makes instances for one test each, and ends them after it. */
+function instancesOf(Weavy: WeavyConstructor) {
+  const undo: (() => void)[] = []
+  afterEach(() => {
+    for (const step of undo.splice(0)) step()
+    document.body.replaceChildren()
+  })
+  const make = (options: ConstructorParameters<WeavyConstructor>[0]) => {
+    const weavy = new Weavy(options)
+    undo.push(() => weavy.destroy())
+    return weavy
+  }
+  const sourceFor = (world: World, options?: Partial<TokenSourceOptions>) => {
+    const source = createTokenSource({ tokenUrl: world.tokenUrl, ...options })
+    undo.push(source.close)
+    return source
+  }
+  return {
+    connected(world: World, options?: Partial<TokenSourceOptions>) {
+      const source = sourceFor(world, options)
+      const weavy = make({ url: world.weavyUrl })
+      connectWeavy(source, weavy)
+      return { source, weavy }
+    },
+    /** Instances that have nothing but a factory each. */
+    plain(world: World, count: number) {
+      const source = sourceFor(world)
+      return [...Array(count)].map(() => {
+        const weavy = make({ url: world.weavyUrl })
+        weavy.tokenFactory = source.createTokenFactory()
+        return weavy
+      })
+    },
+    builtIn: (world: World) => make({ url: world.weavyUrl, tokenUrl: world.tokenUrl }),
+  }
+}
+
+/** The scenarios that hold for every supported version of the UIKit. */
+export function coreScenarios(Weavy: WeavyConstructor, version: string) {
+  const { connected, builtIn } = instancesOf(Weavy)
+  const start = (lifetimeSeconds: number) => startWorld({ lifetimeSeconds, version })
+
+  describe('expiry', () => {
+    const afterExpiry = async (world: World, weavy: WeavyInstance) => {
+      messenger()
+      expect(await get(weavy)).toBe(200)
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 10_000)
+      await sleep(3500)
+      const statuses = await Promise.all([...Array(50)].map(() => get(weavy)))
+      expect(statuses).toEqual(Array(50).fill(200))
+      expect(await upload(weavy)).toBe(200)
+      await sleep(3500)
+      await world.dropHubs()
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 15_000)
+    }
+
+    test('a burst, an upload and a hub that reconnects are never refused after an expiry', async () => {
+      await using world = await start(3)
+      const { weavy } = connected(world)
+      await afterExpiry(world, weavy)
+      expect(refusedForToken(await world.look())).toEqual([])
+    })
+
+    test('with the built-in tokenUrl the whole burst is refused', async () => {
+      await using world = await start(3)
+      await afterExpiry(world, builtIn(world))
+      expect(refusedForToken(await world.look()).length).toBeGreaterThan(20)
+    })
+  })
+
+  describe('revocation', () => {
+    /** 20 requests are judged after all tokens were revoked, half of them three seconds later. */
+    const revoked = async (world: World, weavy: WeavyInstance) => {
+      expect(await get(weavy)).toBe(200)
+      const inTheAir = [...Array(20)].map((_, n) => get(weavy, `&delay=${n % 2 ? 300 : 3000}`))
+      await sleep(100)
+      await world.revokeAll()
+      expect(await Promise.all(inTheAir)).toEqual(Array(20).fill(200))
+      return (await world.look()).broker.filter(({ refresh }) => refresh).length
+    }
+
+    test('costs one refresh, however many requests were in the air and however late they are refused', async () => {
+      await using world = await start(600)
+      expect(await revoked(world, connected(world).weavy)).toBe(1)
+    })
+
+    test('of a token that was issued a moment ago heals as well', async () => {
+      await using world = await start(600)
+      const { weavy } = connected(world)
+      for (let round = 0; round < 2; round++) {
+        expect(await get(weavy)).toBe(200)
+        await world.revokeAll()
+        expect(await get(weavy)).toBe(200)
+      }
+    })
+  })
+
+  test('a forbidden resource that is polled costs one refresh, and everything else keeps working', async () => {
+    await using world = await start(600)
+    const { weavy } = connected(world)
+    await world.forbid('/api/notifications')
+    await every(100, 4000, async (n) => {
+      expect((await weavy.fetch(`/api/notifications?n=${n}`)).status).toBe(403)
+      expect(await get(weavy)).toBe(200)
+    })
+    expect((await world.look()).broker.length).toBeLessThanOrEqual(2)
+    await world.revokeAll()
+    await reasonOf(weavy.fetch('/api/notifications'))
+    await get(weavy)
+    expect(await get(weavy)).toBe(200)
+  })
+
+  describe('user switch', () => {
+    test('no request goes out as the old user, whose content is gone, and the hub reconnects as the new one', async () => {
+      await using world = await start(600)
+      const { source, weavy } = connected(world, { user: 'alice' })
+      messenger()
+      await vi.waitFor(async () => {
+        expect(await get(weavy)).toBe(200)
+        expect((await world.look()).hubUsers).toEqual(['alice'])
+        expect(visibleText()).toContain('Welcome, Alice')
+      }, 10_000)
+      await world.signIn('bob')
+      const before = (await world.look()).weavy.length
+
+      source.setUser('bob')
+      expect(await get(weavy)).toBe(200)
+
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 15_000)
+      await sleep(1500)
+      const since = (await world.look()).weavy.slice(before).filter(({ kind }) => kind !== 'version')
+      expect(since.filter(({ uid }) => uid === 'alice')).toEqual([])
+      expect(since.filter(({ uid }) => uid === 'bob').length).toBeGreaterThan(2)
+      expect(visibleText()).toContain('Bob')
+      expect(visibleText() + JSON.stringify({ ...sessionStorage })).not.toContain('Welcome, Alice')
+    })
+
+    test('after setUser(null) nothing of the old user is kept and no request goes out', async () => {
+      await using world = await start(600)
+      const { source, weavy } = connected(world, { user: 'alice' })
+      messenger()
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 10_000)
+      source.setUser(null)
+      const before = (await world.look()).weavy.length
+      expect(await reasonOf(weavy.fetch(userPath()))).toMatchObject({ code: 'signed_out' })
+      await sleep(2500)
+      const report = await world.look()
+      expect(report.weavy.slice(before).filter(({ kind }) => kind !== 'version')).toEqual([])
+      expect(report.hubUsers).toEqual([])
+      expect(visibleText() + JSON.stringify({ ...sessionStorage })).not.toContain('Welcome, Alice')
+    })
+  })
+}
+
+/** The scenarios that take longer, for the newest version. */
+export function hardScenarios(Weavy: WeavyConstructor) {
+  const { connected, plain } = instancesOf(Weavy)
+
+  describe('a broker in trouble', () => {
+    test('that takes 3 s at each rotation delays no request by a second', async () => {
+      await using world = await startWorld({ lifetimeSeconds: 10 })
+      const { weavy } = connected(world, { refreshAheadMs: 5000 })
+      expect(await get(weavy)).toBe(200)
+      await world.setFault({ kind: 'slow', ms: 3000 })
+      const waits: number[] = []
+      await every(200, 14_000, async () => {
+        const begun = performance.now()
+        expect(await get(weavy)).toBe(200)
+        waits.push(performance.now() - begun)
+      })
+      expect(Math.max(...waits)).toBeLessThan(1000)
+      expect((await world.look()).broker.length).toBeGreaterThan(1)
+      expect(refusedForToken(await world.look())).toEqual([])
+    })
+
+    for (const fault of [{ kind: 'down', retryAfter: 2 } as const, { kind: 'reset' } as const])
+      test(`that is ${fault.kind} for 8 s is asked 5 times at most, and no request fails`, async () => {
+        await using world = await startWorld({ lifetimeSeconds: 6 })
+        const { weavy } = connected(world, { refreshAheadMs: 2000 })
+        expect(await get(weavy)).toBe(200)
+        const { broker } = await world.setFault(fault)
+        const before = broker.length
+        let requestsInOutage = 0
+        let healedAt = 0
+        let firstAfter = Number.POSITIVE_INFINITY
+        // The outage begins when the first refresh meets it.
+        const outage = vi
+          .waitFor(async () => expect((await world.look()).broker.length).toBeGreaterThan(before), 10_000)
+          .then(() => sleep(8000))
+          .then(() => world.setFault(null))
+          .then((report) => {
+            healedAt = performance.now()
+            requestsInOutage = report.broker.length - before
+          })
+        await every(250, 16_000, async () => {
+          expect(await get(weavy)).toBe(200)
+          if (healedAt) firstAfter = Math.min(firstAfter, performance.now())
+        })
+        await outage
+        expect(requestsInOutage).toBeLessThanOrEqual(5)
+        expect(firstAfter - healedAt).toBeLessThanOrEqual(2500)
+        expect(refusedForToken(await world.look())).toEqual([])
+      })
+
+    for (const [kind, code] of [
+      ['garbage', 'bad_response'],
+      ['empty', 'bad_response'],
+      ['html', 'signed_out'],
+      ['api-key', 'wrong_token'],
+      ['same-token', 'rejected'],
+    ] as const)
+      test(`that gives ${kind} shows the app a typed error, starts no loop and heals`, async () => {
+        await using world = await startWorld({ lifetimeSeconds: 600 })
+        const { source, weavy } = connected(world)
+        expect(await get(weavy)).toBe(200)
+        await world.setFault({ kind })
+        await world.revokeAll()
+        expect(await reasonOf(weavy.fetch(userPath()))).toMatchObject({ name: 'TokenError', code })
+        const before = (await world.look()).broker.length
+        await sleep(5000)
+        expect((await world.look()).broker.length - before).toBeLessThanOrEqual(4)
+        await world.setFault(null)
+        // Past its cool-down, which unit tests measure.
+        if (kind === 'html' || kind === 'same-token') source.clear()
+        await vi.waitFor(async () => expect(await get(weavy)).toBe(200), { timeout: 10_000, interval: 500 })
+      })
+
+    test('that knows nobody any more is asked twice in 15 s at most, and all resumes after a sign-in', async () => {
+      await using world = await startWorld({ lifetimeSeconds: 4 })
+      const { source, weavy } = connected(world)
+      messenger()
+      expect(await get(weavy)).toBe(200)
+      const { broker } = await world.signIn(null)
+      const before = broker.length
+      let last: unknown
+      await every(500, 15_000, async () => {
+        last = await reasonOf(weavy.fetch(userPath()))
+      })
+      expect(last).toMatchObject({ code: 'signed_out' })
+      expect((await world.look()).broker.length - before).toBeLessThanOrEqual(2)
+      expect(source.getState()).toMatchObject({ status: 'signed-out' })
+      await world.signIn('alice')
+      source.clear()
+      expect(await get(weavy)).toBe(200)
+    })
+  })
+
+  test('a page that slept past the expiry wakes without a refused request', async () => {
+    await using world = await startWorld({ lifetimeSeconds: 3 })
+    const { weavy } = connected(world)
+    messenger()
+    expect(await get(weavy)).toBe(200)
+    const { commands } = await import('vitest/browser')
+    expect(await commands.sleepRenderers(6000)).toBeGreaterThan(0)
+    const statuses = await Promise.all([...Array(20)].map(() => get(weavy)))
+    expect(statuses).toEqual(Array(20).fill(200))
+    expect(refusedForToken(await world.look())).toEqual([])
+  })
+
+  describe('ends', () => {
+    const surface = (weavy: WeavyInstance) => ({
+      own: Object.getOwnPropertyNames(weavy).filter((name) =>
+        ['getToken', 'fetch', 'destroy'].includes(name),
+      ),
+      tokenFactory: weavy.tokenFactory,
+    })
+
+    test('disconnect leaves the instance as it was, with one connection or two', async () => {
+      await using world = await startWorld()
+      const source = createTokenSource({ tokenUrl: world.tokenUrl })
+      const other = createTokenSource({ tokenUrl: world.tokenUrl })
+      const weavy = new Weavy({ url: world.weavyUrl })
+      const before = surface(weavy)
+
+      const first = connectWeavy(source, weavy)
+      const second = connectWeavy(source, weavy)
+      first()
+      first()
+      expect(await get(weavy)).toBe(200)
+      expect((await world.look()).broker).toHaveLength(1)
+      second()
+      expect(surface(weavy)).toEqual(before)
+
+      const replaced = connectWeavy(source, weavy)
+      const replacing = connectWeavy(other, weavy)
+      replaced()
+      expect(await get(weavy)).toBe(200)
+      expect(other.getState().status).toBe('ready')
+      replacing()
+      expect(surface(weavy)).toEqual(before)
+
+      weavy.destroy()
+      source.close()
+      other.close()
+    })
+
+    test('closing the source gives the instance back, destroying the instance leaves the source alone', async () => {
+      await using world = await startWorld()
+      const source = createTokenSource({ tokenUrl: world.tokenUrl })
+      const [closed, destroyed] = [new Weavy({ url: world.weavyUrl }), new Weavy({ url: world.weavyUrl })]
+      const before = surface(closed)
+      connectWeavy(source, closed)
+      const disconnect = connectWeavy(source, destroyed)
+      destroyed.destroy()
+      disconnect()
+      await expect(destroyed.getToken()).rejects.toThrow()
+      expect(await get(closed)).toBe(200)
+      source.close()
+      expect(surface(closed)).toEqual(before)
+      closed.destroy()
+    })
+  })
+
+  describe('a plain factory, not connected', () => {
+    test('refreshes after a refusal, and the same token for ever starts no loop', async () => {
+      await using world = await startWorld({ lifetimeSeconds: 600 })
+      const [weavy] = plain(world, 1) as [WeavyInstance]
+      expect(await get(weavy)).toBe(200)
+      await world.revokeAll()
+      expect(await get(weavy)).toBe(200)
+      await world.setFault({ kind: 'same-token' })
+      await world.revokeAll()
+      expect(await reasonOf(weavy.fetch(userPath()))).toMatchObject({ code: 'rejected' })
+      const before = (await world.look()).broker.length
+      await sleep(6000)
+      expect((await world.look()).broker.length).toBe(before)
+    })
+
+    test('a second instance that holds the old token costs no request', async () => {
+      await using world = await startWorld({ lifetimeSeconds: 600 })
+      const weavys = plain(world, 2)
+      for (const weavy of weavys) expect(await get(weavy)).toBe(200)
+      await world.revokeAll()
+      for (const weavy of weavys) expect(await get(weavy)).toBe(200)
+      expect((await world.look()).broker).toHaveLength(2)
+    })
+  })
+}

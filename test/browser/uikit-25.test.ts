@@ -1,0 +1,5 @@
+// @ts-expect-error: its exports hide its types
+import { Weavy } from 'uikit-web-25'
+import { coreScenarios, type WeavyConstructor } from './scenarios.js'
+
+coreScenarios(Weavy as unknown as WeavyConstructor, '25.0.0')
