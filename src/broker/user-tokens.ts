@@ -63,6 +63,8 @@ export function createUserTokens(
     if (remainingMs(stored, now) <= 0) {
       throw new Problem('weavy_timeout', 'Issuing a token failed: it took longer than the token lives.')
     }
+    // From here on the token can be in somebody's hands, who may refuse it: no refresh joins this flight any more.
+    slot.flight = undefined
     slot.latest = stored
     if (slot.isForgotten) return stored
     const key = keyOf(slot.uid)
@@ -73,10 +75,12 @@ export function createUserTokens(
 
   /** Joins the flight of this slot or becomes it. */
   function fly(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
-    slot.flight ??= start().finally(() => {
-      slot.flight = undefined
+    if (slot.flight) return slot.flight
+    const flight = start().finally(() => {
+      if (slot.flight === flight) slot.flight = undefined
     })
-    return slot.flight
+    slot.flight = flight
+    return flight
   }
 
   async function current(slot: Slot, profile: Profile): Promise<StoredToken> {

@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { TokenStore } from '../../src/broker/index.js'
+import { askForNewToken, askForToken, createTestBroker } from './ask.js'
+
+type Step = 'plain' | 'refresh' | 'forget'
+
+/**
+ * Runs requests against a broker whose store and Weavy answer in an order that fast-check chooses, and notes when what
+ * happened.
+ */
+async function run(scheduler: fc.Scheduler, steps: Step[]) {
+  let clock = 0
+  let inTheAir = 0
+  let mostInTheAir = 0
+  let posts = 0
+  const issuedAt = new Map<unknown, number>()
+  const replacements = new Set<unknown>()
+  const stored = new Map<string, unknown>()
+
+  const store: TokenStore = {
+    get: (key) => scheduler.schedule(Promise.resolve(stored.get(key)), 'get'),
+    set: (key, value) => {
+      const { token, replacedAt } = value as { token: string; replacedAt: number | null }
+      if (replacedAt !== null) replacements.add(token)
+      return scheduler.schedule(Promise.resolve(), 'set').then(() => stored.set(key, value))
+    },
+    delete: (key) => Promise.resolve(stored.delete(key)),
+  }
+  async function fetch() {
+    posts += 1
+    const token = `wyu_${posts}`
+    inTheAir += 1
+    mostInTheAir = Math.max(mostInTheAir, inTheAir)
+    await scheduler.schedule(Promise.resolve(), 'post')
+    inTheAir -= 1
+    clock += 1
+    issuedAt.set(token, clock)
+    return Response.json({ access_token: token, expires_in: 3600 })
+  }
+
+  const { broker } = createTestBroker({ store, fetch })
+  const results: { step: Step; askedAt: number; token: unknown }[] = []
+  const script = scheduler.scheduleSequence(
+    steps.map((step) => async () => {
+      clock += 1
+      const askedAt = clock
+      if (step === 'forget') return void broker.forget('u256')
+      const reply = step === 'plain' ? askForToken(broker) : askForNewToken(broker)
+      running.push(reply.then((token) => void results.push({ step, askedAt, token })))
+    }),
+  )
+  const running: Promise<void>[] = [script.task.then(() => {})]
+  await scheduler.waitFor(script.task)
+  await scheduler.waitFor(Promise.all(running))
+  return { results, issuedAt, replacements, mostInTheAir, posts, stored }
+}
+
+it('whatever the order: a refresh brings a token that is newer than its request, or a replacement', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(fc.constantFrom<Step>('plain', 'refresh', 'forget'), { minLength: 1, maxLength: 8 }),
+      async (scheduler, steps) => {
+        const { results, issuedAt, replacements, mostInTheAir, posts } = await run(scheduler, steps)
+        const forgets = steps.filter((step) => step === 'forget').length
+        const refreshes = steps.filter((step) => step === 'refresh').length
+
+        expect(results).toHaveLength(steps.length - forgets)
+        for (const { step, askedAt, token } of results) {
+          expect(issuedAt.has(token)).toBe(true)
+          const isNewer = (issuedAt.get(token) ?? 0) > askedAt
+          if (step === 'refresh') expect(isNewer || replacements.has(token)).toBe(true)
+        }
+        // One call at a time, but for those that were forgotten while in the air.
+        expect(mostInTheAir).toBeLessThanOrEqual(1 + forgets)
+        // One issue, and within the 5 s of this test one replacement, each again after a forget.
+        expect(posts).toBeLessThanOrEqual((refreshes > 0 ? 2 : 1) * (1 + forgets))
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+it('whatever the order: after the last forget nothing is stored that was asked for before it', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(fc.constantFrom<Step>('plain', 'refresh'), { minLength: 1, maxLength: 6 }),
+      async (scheduler, steps) => {
+        const { stored } = await run(scheduler, [...steps, 'forget'])
+        expect(stored.size).toBe(0)
+      },
+    ),
+    { numRuns: 300 },
+  )
+})

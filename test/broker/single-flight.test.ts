@@ -1,0 +1,211 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { TokenStore } from '../../src/broker/index.js'
+import { TOKEN_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
+import { ask, askForNewToken, askForToken, createTestBroker } from './ask.js'
+import { createDeferred } from './deferred.js'
+
+afterEach(() => vi.useRealTimers())
+
+/** A Weavy whose answers, and a store whose reads and writes, happen when the test says so. */
+function createStage(options = {}) {
+  const posts: (() => void)[] = []
+  const reads: (() => void)[] = []
+  const writes: (() => void)[] = []
+  const stored = new Map<string, unknown>()
+  const hold = { reads: false, writes: false }
+
+  const store: TokenStore = {
+    async get(key) {
+      const value = stored.get(key)
+      if (hold.reads) await waiting(reads)
+      return value
+    },
+    async set(key, value) {
+      if (hold.writes) await waiting(writes)
+      stored.set(key, value)
+    },
+    async delete(key) {
+      stored.delete(key)
+    },
+  }
+
+  function waiting(queue: (() => void)[]): Promise<void> {
+    const deferred = createDeferred<void>()
+    queue.push(() => deferred.resolve())
+    return deferred.promise
+  }
+
+  async function fetch() {
+    const number = posts.length + 1
+    await waiting(posts)
+    return Response.json({ access_token: `wyu_${number}`, expires_in: 3600 })
+  }
+
+  const { broker, lines } = createTestBroker({ store, fetch, ...options })
+  return { broker, lines, posts, reads, writes, stored, hold }
+}
+
+/** Lets everything go on that waits for nobody. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+describe('requests at the same time', () => {
+  it('cost one call to Weavy, refreshes among them', async () => {
+    const { broker, posts } = createStage()
+    const replies = [askForToken(broker), askForNewToken(broker), askForToken(broker), askForNewToken(broker)]
+    await settle()
+    expect(posts).toHaveLength(1)
+    posts[0]?.()
+    expect(await Promise.all(replies)).toEqual(Array(4).fill('wyu_1'))
+  })
+
+  it('cost one call also when the store reads slowly', async () => {
+    const { broker, posts, reads, hold } = createStage()
+    hold.reads = true
+    const replies = [askForToken(broker), askForToken(broker), askForToken(broker)]
+    await settle()
+    reads[0]?.()
+    await settle()
+    posts[0]?.()
+    await settle()
+    // The others read before the token was there, and hear of it after.
+    reads[1]?.()
+    reads[2]?.()
+    expect(await Promise.all(replies)).toEqual(Array(3).fill('wyu_1'))
+    expect(posts).toHaveLength(1)
+  })
+
+  it('of two users do not wait for each other', async () => {
+    const user = vi.fn().mockReturnValueOnce({ uid: 'u1' }).mockReturnValueOnce({ uid: 'u2' })
+    const { broker, posts } = createStage({ user })
+    const [first, second] = [askForToken(broker), askForToken(broker)]
+    await settle()
+    posts[1]?.()
+    expect(await second).toBe('wyu_2')
+    posts[0]?.()
+    expect(await first).toBe('wyu_1')
+  })
+})
+
+describe('refresh=true that meets a plain request', () => {
+  it('takes the token that is on its way, because nobody holds it yet', async () => {
+    const { broker, posts } = createStage()
+    const plain = askForToken(broker)
+    await settle()
+    const forced = askForNewToken(broker)
+    await settle()
+    posts[0]?.()
+    expect([await plain, await forced]).toEqual(['wyu_1', 'wyu_1'])
+    // That was a plain issue: refused at once, it is replaced at once.
+    const again = askForNewToken(broker)
+    await settle()
+    posts[1]?.()
+    expect(await again).toBe('wyu_2')
+  })
+
+  it('does not take what the plain request finds in the store', async () => {
+    const { broker, posts, reads, hold } = createStage()
+    const before = askForToken(broker)
+    await settle()
+    posts[0]?.()
+    await before
+    hold.reads = true
+    const plain = askForToken(broker)
+    const forced = askForNewToken(broker)
+    await settle()
+    reads[0]?.()
+    expect(await plain).toBe('wyu_1')
+    reads[1]?.()
+    await settle()
+    posts[1]?.()
+    expect(await forced).toBe('wyu_2')
+  })
+
+  it('a plain request whose slow read began before the replacement gets the replacement', async () => {
+    const { broker, posts, reads, hold } = createStage()
+    const before = askForToken(broker)
+    await settle()
+    posts[0]?.()
+    await before
+    hold.reads = true
+    const plain = askForToken(broker)
+    const forced = askForNewToken(broker)
+    await settle()
+    reads[1]?.()
+    await settle()
+    posts[1]?.()
+    expect(await forced).toBe('wyu_2')
+    reads[0]?.()
+    expect(await plain).toBe('wyu_2')
+  })
+
+  it('a plain request does not wait for it while the stored token is good', async () => {
+    const { broker, posts } = createStage()
+    const before = askForToken(broker)
+    await settle()
+    posts[0]?.()
+    await before
+    const forced = askForNewToken(broker)
+    await settle()
+    expect(await askForToken(broker)).toBe('wyu_1')
+    posts[1]?.()
+    expect(await forced).toBe('wyu_2')
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+})
+
+describe('forget', () => {
+  it('a flight under way answers those who wait, and stores nothing', async () => {
+    const { broker, posts, stored } = createStage()
+    const plain = askForToken(broker)
+    await settle()
+    await broker.forget('u256')
+    posts[0]?.()
+    expect(await plain).toBe('wyu_1')
+    expect(stored.size).toBe(0)
+  })
+
+  it('takes back what is being stored at this moment', async () => {
+    const { broker, posts, writes, stored, hold } = createStage()
+    hold.writes = true
+    const plain = askForToken(broker)
+    await settle()
+    posts[0]?.()
+    await settle()
+    await broker.forget('u256')
+    writes[0]?.()
+    await plain
+    expect(stored.size).toBe(0)
+  })
+
+  it('requests after it start afresh', async () => {
+    const { broker, posts, stored } = createStage()
+    const before = askForToken(broker)
+    await settle()
+    await broker.forget('u256')
+    const after = askForToken(broker)
+    await settle()
+    posts[1]?.()
+    expect(await after).toBe('wyu_2')
+    posts[0]?.()
+    expect(await before).toBe('wyu_1')
+    expect([...stored.values()]).toEqual([expect.objectContaining({ token: 'wyu_2' })])
+  })
+})
+
+describe('a call to Weavy that never ends', () => {
+  it('costs its waiters their time, and the next request nothing', async () => {
+    vi.useFakeTimers()
+    const hang = createDeferred<Response>()
+    const fetch = vi.fn().mockReturnValueOnce(hang.promise)
+    fetch.mockImplementation(async () => Response.json({ access_token: 'wyu_2', expires_in: 3600 }))
+    const { broker } = createTestBroker({ fetch })
+    const replies = [ask(broker), ask(broker)]
+    await vi.advanceTimersByTimeAsync(TOKEN_TIMEOUT_MS)
+    expect((await Promise.all(replies)).map(({ status }) => status)).toEqual([504, 504])
+    expect(await askForToken(broker)).toBe('wyu_2')
+    hang.resolve(Response.json({ access_token: 'wyu_1', expires_in: 3600 }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(await askForToken(broker)).toBe('wyu_2')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
