@@ -1,0 +1,28 @@
+import { useEffect } from 'react'
+import { connectWeavy, type WeavyLike } from 'weavy-token'
+import { useSharedSource } from './context.js'
+
+/**
+ * Keeps a `Weavy` instance in step with the nearest {@link WeavyTokenProvider}, as `connectWeavy` does, for as long as
+ * the component is mounted. Several components may connect one instance.
+ *
+ * @param weavy what `useWeavy()` of `@weavy/uikit-react` returns: `undefined` at first
+ * @throws {Error} while rendering, without a provider above
+ * @example
+ * ```tsx
+ * import { useWeavy, WyMessenger } from '@weavy/uikit-react'
+ * import { useWeavyConnection } from 'weavy-token/react'
+ *
+ * export function Messenger() {
+ *   useWeavyConnection(useWeavy({ url: 'https://your-environment.weavy.io' }))
+ *   return <WyMessenger />
+ * }
+ * ```
+ */
+export function useWeavyConnection(weavy: WeavyLike | null | undefined): void {
+  const { source } = useSharedSource('useWeavyConnection')
+  useEffect(() => {
+    // useWeavy goes on returning an instance that the app has destroyed.
+    return weavy && !weavy.isDestroyed ? connectWeavy(source, weavy) : undefined
+  }, [source, weavy])
+}

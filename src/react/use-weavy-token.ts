@@ -1,0 +1,66 @@
+import { useMemo, useSyncExternalStore } from 'react'
+import type { TokenError, TokenSource } from 'weavy-token'
+import { useSharedSource } from './context.js'
+
+/** The state of the provider's source. `status` narrows the rest, also after destructuring. */
+export type WeavyTokenState =
+  /** `empty`: nothing asked yet. `fetching`: no usable token, one on its way. */
+  | {
+      readonly status: 'empty' | 'fetching'
+      readonly token: undefined
+      readonly expiresAt: undefined
+      readonly error: undefined
+    }
+  /** A valid token, also while it is refreshed in the background. `expiresAt` is epoch ms, `null` when unknown. */
+  | {
+      readonly status: 'ready'
+      readonly token: string
+      readonly expiresAt: number | null
+      readonly error: undefined
+    }
+  /** The refresh fails, the token is still good. */
+  | {
+      readonly status: 'stale'
+      readonly token: string
+      readonly expiresAt: number | null
+      readonly error: TokenError
+    }
+  /** `failed`: no usable token, the last attempt failed. `signed-out`: nobody is signed in. */
+  | {
+      readonly status: 'failed' | 'signed-out'
+      readonly token: undefined
+      readonly expiresAt: undefined
+      readonly error: TokenError
+    }
+
+/** What {@link useWeavyToken} returns: the state, and functions that stay the same for the life of the source. */
+export type WeavyToken = WeavyTokenState &
+  Pick<TokenSource, 'getToken' | 'tokenFactory' | 'clear'> & { readonly source: TokenSource }
+
+/**
+ * The token of the nearest {@link WeavyTokenProvider}, and the functions of its source.
+ *
+ * Renders once per change of the state; the object is the same one while nothing changes. However many components use
+ * it, there is one request.
+ *
+ * @throws {Error} while rendering, without a provider above
+ * @example
+ * ```tsx
+ * import { useWeavyToken } from 'weavy-token/react'
+ *
+ * export function Status() {
+ *   const { status, error, clear } = useWeavyToken()
+ *   if (status === 'signed-out') return <button onClick={clear}>Try again</button>
+ *   return <p>{error?.message ?? status}</p>
+ * }
+ * ```
+ */
+export function useWeavyToken(): WeavyToken {
+  const { source, getState, getServerState } = useSharedSource('useWeavyToken')
+  const state = useSyncExternalStore(source.subscribe, getState, getServerState)
+  return useMemo(() => {
+    const { getToken, tokenFactory, clear } = source
+    const absent = { token: undefined, expiresAt: undefined, error: undefined }
+    return { ...absent, ...state, getToken, tokenFactory, clear, source } as WeavyToken
+  }, [state, source])
+}
