@@ -112,9 +112,10 @@ export interface TokenSource {
   subscribe(this: void, listener: (state: TokenState) => void): () => void
   /**
    * Switches the user, synchronously: the old token is gone, the request in the air is aborted, whoever waits is
-   * rejected with `superseded`. `null`: nobody is signed in. The user it already has: nothing happens.
+   * rejected with `superseded`. `null`: nobody is signed in. `undefined`: whoever the broker says. The user it already
+   * has: nothing happens.
    */
-  setUser(this: void, user: string | number | null): void
+  setUser(this: void, user: string | number | null | undefined): void
   /** Forgets token, failures and refusals, as `setUser` does, and starts afresh for the same user. */
   clear(this: void): void
   /** Ends the source: no timer, no listener and no request is left, `getToken` rejects with `closed`. */
