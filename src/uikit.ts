@@ -12,6 +12,8 @@ export interface WeavyLike {
   // biome-ignore lint/suspicious/noExplicitAny: as above
   upload?: ((...args: any[]) => Promise<Response>) | undefined
   reset?: (() => Promise<void>) | undefined
+  /** What versions before 31 have in place of `reset`. */
+  readonly queryClient?: { cancelQueries(): Promise<void>; resetQueries(): Promise<void> } | undefined
   disconnect?: (() => Promise<void>) | undefined
   destroy?: (() => void) | undefined
   readonly isDestroyed?: boolean | undefined
@@ -132,6 +134,13 @@ export function connectWeavy(source: TokenSource, weavy: WeavyLike): () => void 
   return leave(connection)
 }
 
+/** Empties the cache of the UIKit and has its components ask again. */
+async function forgetContent(weavy: WeavyLike): Promise<void> {
+  if (weavy.reset) return weavy.reset()
+  await weavy.queryClient?.cancelQueries()
+  await weavy.queryClient?.resetQueries()
+}
+
 function leave(connection: Connection): () => void {
   let left = false
   return () => {
@@ -181,13 +190,19 @@ function connect(source: TokenSource, weavy: WeavyLike): Connection {
       },
     }),
   })
+  if (!getToken)
+    globalThis.reportError?.(
+      new TypeError(
+        'This Weavy instance has no getToken() to connect to: its tokenFactory is set, and asks only after a 401.',
+      ),
+    )
   const factory = source.createTokenFactory()
   weavy.tokenFactory = factory
 
   const startAfresh = () => {
     memory = createMemory(source.getToken)
-    // Both fail only while the instance is destroyed, and it has nothing to show then.
-    weavy.reset?.().catch(() => {})
+    // Both fail only when the instance is destroyed meanwhile, and it shows nothing then.
+    forgetContent(weavy).catch(() => {})
     weavy.disconnect?.().catch(() => {})
   }
   const unsubscribe = source.subscribe((state: TokenState) => {

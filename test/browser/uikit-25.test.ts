@@ -1,4 +1,3 @@
-// @ts-expect-error: its exports hide its types
 import { Weavy } from 'uikit-web-25'
 import { coreScenarios, type WeavyConstructor } from './scenarios.js'
 
