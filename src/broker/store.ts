@@ -63,10 +63,14 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
   }
 
   function noteSuccess(operation: keyof TokenStore) {
+    if (failing.size === 0) return
+    // An answer ends a silence, whatever was asked. Otherwise each operation counts by itself: Keyv can swallow the
+    // failure of a get and report that of a set, and a store that is full still reads.
+    if (isHanging) failing.clear()
+    else failing.delete(operation)
     isHanging = false
     restsUntil = Number.NEGATIVE_INFINITY
-    // Keyv can swallow the failure of a get and report that of a set, so each counts by itself.
-    if (failing.delete(operation) && failing.size === 0) log('The token store works again.')
+    if (failing.size === 0) log('The token store works again.')
   }
 
   async function attempt(operation: keyof TokenStore, call: () => unknown): Promise<unknown> {

@@ -75,7 +75,7 @@ export function createUserTokens(
 
   /** Joins the flight of this slot or becomes it. */
   function fly(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
-    if (slot.flight) return slot.flight
+    if (slot.flight !== undefined) return slot.flight
     const flight = start().finally(() => {
       if (slot.flight === flight) slot.flight = undefined
     })
