@@ -1,0 +1,360 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { HttpResponse, http } from 'msw'
+import { setupServer } from 'msw/node'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createAuthorizedFetch, createTokenSource, type FetchToken, TokenError } from 'weavy-token'
+
+const WEAVY = 'https://weavy.example'
+const bearer = (request: Request) => request.headers.get('authorization')
+
+/** A broker that issues wyu_1, wyu_2, … and remembers what it was asked. */
+function createBroker() {
+  let issued = 0
+  const fetchToken = vi.fn<FetchToken>(async () => {
+    issued += 1
+    return { access_token: `wyu_${issued}`, expires_in: 3600 }
+  })
+  const source = createTokenSource({ fetchToken })
+  onTestFinished(source.close)
+  return { fetchToken, source }
+}
+
+const deferred = () => {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
+describe('against a scripted Weavy', () => {
+  const server = setupServer()
+  beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+  afterEach(() => server.resetHandlers())
+  afterAll(() => server.close())
+
+  /** What Weavy received, with the body read. */
+  let received: { method: string; path: string; authorization: string | null; body: string }[] = []
+  let dead = new Set<string>()
+  let answer: (n: number) => Response | Promise<Response>
+  beforeEach(() => {
+    received = []
+    dead = new Set()
+    answer = () => HttpResponse.json({ ok: true })
+    server.use(
+      http.all(`${WEAVY}/*`, async ({ request }) => {
+        const authorization = bearer(request)
+        const { method, url } = request
+        received.push({ method, path: url.slice(WEAVY.length), authorization, body: await request.text() })
+        if (dead.has(authorization ?? '')) return new HttpResponse('refused', { status: 401 })
+        return answer(received.length)
+      }),
+    )
+  })
+  const revoke = (...tokens: string[]) => {
+    for (const token of tokens) dead.add(`Bearer ${token}`)
+  }
+  const paths = () => received.map(({ path }) => path)
+  const bearers = () => received.map(({ authorization }) => authorization)
+
+  it('adds the token and resolves a relative URL against weavyUrl', async () => {
+    const { source } = createBroker()
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    const response = await weavyFetch('/api/user?x=1', { headers: { 'x-kept': 'yes' } })
+    expect(await response.json()).toEqual({ ok: true })
+    await weavyFetch(new URL('/api/apps', WEAVY))
+    await weavyFetch(new Request(`${WEAVY}/api/files`, { method: 'DELETE' }))
+    expect(paths()).toEqual(['/api/user?x=1', '/api/apps', '/api/files'])
+    expect(received[2]?.method).toBe('DELETE')
+    expect(new Set(bearers())).toEqual(new Set(['Bearer wyu_1']))
+  })
+
+  it('names the refused token once and sends the request again with the new one', async () => {
+    const { source, fetchToken } = createBroker()
+    revoke('wyu_1')
+    const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
+    expect(response.status).toBe(200)
+    expect(bearers()).toEqual(['Bearer wyu_1', 'Bearer wyu_2'])
+    expect(fetchToken.mock.calls.map(([{ refresh, rejected }]) => ({ refresh, rejected }))).toEqual([
+      { refresh: false, rejected: undefined },
+      { refresh: true, rejected: 'wyu_1' },
+    ])
+  })
+
+  it('sends a request at most twice: a second 401 is the answer', async () => {
+    const { source } = createBroker()
+    revoke('wyu_1', 'wyu_2')
+    const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
+    expect(response.status).toBe(401)
+    expect(received).toHaveLength(2)
+  })
+
+  it('refreshes once for 20 requests whose refusals arrive late, one after the other', async () => {
+    const { source, fetchToken } = createBroker()
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    const gates = Array.from({ length: 20 }, deferred)
+    let arrived = 0
+    const all = deferred()
+    answer = async (n) => {
+      if (n > 20) return HttpResponse.json({ ok: true })
+      arrived += 1
+      if (arrived === 20) all.open()
+      await gates[n - 1]?.opened
+      return new HttpResponse(null, { status: 401 })
+    }
+    const calls = gates.map((_, n) => weavyFetch(`/api/apps/${n}`))
+    await all.opened
+    for (const [n, gate] of gates.entries()) {
+      gate.open()
+      // Each refusal is dealt with before the next one arrives.
+      await vi.waitUntil(() => received.length > 20 + n, { interval: 1 })
+    }
+    const statuses = (await Promise.all(calls)).map((response) => response.status)
+    expect(statuses).toEqual(Array(20).fill(200))
+    expect(fetchToken).toHaveBeenCalledTimes(2)
+    expect(received).toHaveLength(40)
+  })
+
+  it('passes a 403 through without a word to the broker', async () => {
+    const { source, fetchToken } = createBroker()
+    answer = () => new HttpResponse('forbidden', { status: 403 })
+    const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/secret')
+    expect([response.status, await response.text()]).toEqual([403, 'forbidden'])
+    expect(received).toHaveLength(1)
+    expect(fetchToken).toHaveBeenCalledTimes(1)
+  })
+
+  const form = new FormData()
+  form.set('field', 'text in a form')
+  it.each<[string, BodyInit, string]>([
+    ['a string', 'text', 'text'],
+    ['a Blob', new Blob(['text of a blob']), 'text of a blob'],
+    ['URLSearchParams', new URLSearchParams({ a: '1', b: '2' }), 'a=1&b=2'],
+    ['a buffer', new TextEncoder().encode('bytes'), 'bytes'],
+    ['FormData', form, 'text in a form'],
+  ])('sends %s whole, twice', async (_, body, expected) => {
+    const { source } = createBroker()
+    revoke('wyu_1')
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    const response = await weavyFetch('/api/messages', { method: 'POST', body })
+    expect(response.status).toBe(200)
+    expect(received).toHaveLength(2)
+    for (const request of received) expect(request.body).toContain(expected)
+  })
+
+  it('sends the body of a Request whole, twice, also of one that was made of a stream', async () => {
+    const { source } = createBroker()
+    revoke('wyu_1')
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    const post = (body: string | ReadableStream) =>
+      new Request(`${WEAVY}/api/messages`, { method: 'POST', body, duplex: 'half' } as RequestInit)
+    expect((await weavyFetch(post('of a Request'))).status).toBe(200)
+    revoke('wyu_2')
+    expect((await weavyFetch(post(new Blob(['of a stream']).stream()))).status).toBe(200)
+    expect(received.map(({ body }) => body)).toEqual([
+      'of a Request',
+      'of a Request',
+      'of a stream',
+      'of a stream',
+    ])
+  })
+
+  it('refuses to send a stream again in place of an empty body, and has a new token for the next call', async () => {
+    const { source } = createBroker()
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    const upload = () =>
+      weavyFetch('/api/blobs', {
+        method: 'POST',
+        body: new Blob(['stream']).stream(),
+        duplex: 'half',
+      } as RequestInit)
+    expect((await upload()).status).toBe(200)
+    revoke('wyu_1')
+    await expect(upload()).rejects.toThrow(/stream cannot be sent again/)
+    expect((await upload()).status).toBe(200)
+    expect(received.map(({ authorization, body }) => [authorization, body])).toEqual([
+      ['Bearer wyu_1', 'stream'],
+      ['Bearer wyu_1', 'stream'],
+      ['Bearer wyu_2', 'stream'],
+    ])
+  })
+
+  it.each([
+    ['a plain object', { Authorization: 'Bearer wyu_mine' }],
+    ['a Headers object', new Headers({ authorization: 'Basic x' })],
+  ])('refuses the caller’s own Authorization in %s, without asking for a token', async (_, headers) => {
+    const { source, fetchToken } = createBroker()
+    const call = createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user', { headers })
+    await expect(call).rejects.toThrow(TypeError)
+    await expect(call).rejects.toThrow(/Authorization/)
+    await expect(call).rejects.not.toThrow(/wyu_mine/)
+    expect(fetchToken).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    'https://elsewhere.example/api/user',
+    'http://weavy.example/api/user',
+    'https://weavy.example:8443/api/user',
+    'https://weavy.example.elsewhere.example/',
+    '//elsewhere.example/api/user',
+    '\\\\elsewhere.example/api/user',
+    'data:text/plain,x',
+  ])('refuses %s, without asking for a token', async (url) => {
+    const { source, fetchToken } = createBroker()
+    const call = createAuthorizedFetch(source, { weavyUrl: WEAVY })(url)
+    await expect(call).rejects.toThrow('only requests to https://weavy.example are sent')
+    expect(fetchToken).not.toHaveBeenCalled()
+  })
+
+  it('rejects with the TokenError when there is no token to begin with', async () => {
+    const { source } = createBroker()
+    source.setUser(null)
+    const call = createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
+    await expect(call).rejects.toBeInstanceOf(TokenError)
+    await expect(call).rejects.toMatchObject({ code: 'signed_out' })
+    expect(received).toEqual([])
+  })
+
+  it('answers with the 401, body and all, when only the refresh fails', async () => {
+    const { source, fetchToken } = createBroker()
+    await source.getToken()
+    fetchToken.mockRejectedValue(new TokenError('signed_out', 'Sign in again.', { status: 401 }))
+    revoke('wyu_1')
+    const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
+    expect([response.status, await response.text()]).toEqual([401, 'refused'])
+    expect(received).toHaveLength(1)
+  })
+
+  it('sends nothing that one user began as another', async () => {
+    const { source } = createBroker()
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    answer = () => {
+      source.setUser('another')
+      return new HttpResponse(null, { status: 401 })
+    }
+    expect((await weavyFetch('/api/messages', { method: 'POST', body: 'mine' })).status).toBe(401)
+    expect(bearers()).toEqual(['Bearer wyu_1'])
+  })
+
+  it('rejects with the reason of the caller’s signal, while it waits for a token, for Weavy and for a new token', async () => {
+    const { source, fetchToken } = createBroker()
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    const abortWhen = async (asked: () => boolean) => {
+      const abort = new AbortController()
+      const reason = new Error('the caller left')
+      const call = weavyFetch('/api/user', { signal: abort.signal })
+      call.catch(() => {})
+      await vi.waitUntil(asked, { interval: 1 })
+      abort.abort(reason)
+      await expect(call).rejects.toBe(reason)
+    }
+    const never = () => new Promise<never>(() => {})
+
+    fetchToken.mockImplementationOnce(never)
+    await abortWhen(() => fetchToken.mock.calls.length === 1)
+    expect(received).toHaveLength(0)
+
+    answer = never
+    await abortWhen(() => received.length === 1)
+
+    fetchToken.mockImplementationOnce(never)
+    revoke(await source.getToken())
+    const asked = fetchToken.mock.calls.length
+    await abortWhen(() => fetchToken.mock.calls.length === asked + 1)
+    expect(received).toHaveLength(2)
+  })
+
+  it('leaves no listener on the source', async () => {
+    const { source } = createBroker()
+    const open = new Set<unknown>()
+    const counted = {
+      ...source,
+      subscribe: (listener: Parameters<typeof source.subscribe>[0]) => {
+        const undo = source.subscribe(listener)
+        open.add(undo)
+        return () => {
+          open.delete(undo)
+          undo()
+        }
+      },
+    }
+    const weavyFetch = createAuthorizedFetch(counted, { weavyUrl: WEAVY })
+    revoke('wyu_1')
+    await weavyFetch('/api/user')
+    answer = () => HttpResponse.error()
+    await expect(weavyFetch('/api/user')).rejects.toThrow(TypeError)
+    expect(open.size).toBe(0)
+  })
+
+  it('calls the fetch that it was given', async () => {
+    const { source } = createBroker()
+    const fetch = vi.fn(async () => new Response('mine'))
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })
+    expect(await (await weavyFetch('/api/user')).text()).toBe('mine')
+    expect(received).toEqual([])
+  })
+})
+
+it.each(['http://weavy.example', 'https://', 'https://user:secret@weavy.example'])(
+  'refuses %s as weavyUrl at once, naming the option',
+  (weavyUrl) => {
+    const { source } = createBroker()
+    expect(() => createAuthorizedFetch(source, { weavyUrl })).toThrow(TypeError)
+    expect(() => createAuthorizedFetch(source, { weavyUrl })).toThrow(/^weavyUrl/)
+  },
+)
+
+describe('redirects, by the fetch of this platform', () => {
+  /** Starts a server on a free port; every port is an origin of its own. */
+  async function serve(listener: RequestListener): Promise<string> {
+    const server: Server = createServer(listener).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  it.each([301, 302, 303, 307, 308])('a %i to another origin goes without the token', async (status) => {
+    const { source, fetchToken } = createBroker()
+    const elsewhere: IncomingMessage[] = []
+    const other = await serve((request, response) => {
+      elsewhere.push(request)
+      response.writeHead(401).end('sign in here')
+    })
+    const weavyUrl = await serve((request, response) => {
+      expect(request.headers.authorization).toBe('Bearer wyu_1')
+      response.writeHead(status, { location: `${other}/file` }).end()
+    })
+    const response = await createAuthorizedFetch(source, { weavyUrl })('/api/files/1')
+    expect(elsewhere).toHaveLength(1)
+    expect(elsewhere[0]?.headers.authorization).toBeUndefined()
+    expect(JSON.stringify([elsewhere[0]?.rawHeaders, elsewhere[0]?.url])).not.toContain('wyu_')
+    // And the 401 of somebody else says nothing about the token.
+    expect([response.status, await response.text()]).toEqual([401, 'sign in here'])
+    expect(fetchToken).toHaveBeenCalledTimes(1)
+  })
+
+  it('a redirect within the environment keeps the token, and its 401 is Weavy’s', async () => {
+    const { source } = createBroker()
+    const seen: string[] = []
+    const weavyUrl = await serve(async (request, response) => {
+      seen.push(`${request.url} ${request.headers.authorization} ${await text(request)}`)
+      if (request.url === '/old') response.writeHead(307, { location: '/new' }).end()
+      else response.writeHead(request.headers.authorization === 'Bearer wyu_1' ? 401 : 200).end()
+    })
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl })
+    const response = await weavyFetch('/old', { method: 'POST', body: 'body' })
+    expect(response.status).toBe(200)
+    expect(seen).toEqual([
+      '/old Bearer wyu_1 body',
+      '/new Bearer wyu_1 body',
+      '/old Bearer wyu_2 body',
+      '/new Bearer wyu_2 body',
+    ])
+  })
+})
