@@ -73,7 +73,7 @@ const sleepRenderers: BrowserCommand<[ms: number]> = async (_context, ms) => {
   for (let round = 0; round < 5; round++)
     for (const [pid, parent] of processes) if (pid && parent && ours.has(parent)) ours.add(pid)
   const renderers = processes
-    .filter(([pid, , args]) => pid && ours.has(pid) && args?.includes('--type=renderer'))
+    .filter(([pid, , args]) => pid && ours.has(pid) && /--type=renderer|-contentproc/.test(args ?? ''))
     .map(([pid]) => Number(pid))
   for (const pid of renderers) process.kill(pid, 'SIGSTOP')
   try {

@@ -223,21 +223,22 @@ export function hardScenarios(Weavy: WeavyConstructor) {
     for (const fault of [{ kind: 'down', retryAfter: 2 } as const, { kind: 'reset' } as const])
       test(`that is ${fault.kind} for 8 s is asked 5 times at most, and no request fails`, async () => {
         await using world = await startWorld({ lifetimeSeconds: 6 })
-        const { weavy } = connected(world, { refreshAheadMs: 2000 })
+        // Counted here: Firefox sends a request whose connection was reset ten times before it gives up.
+        const fetch = vi.fn<typeof globalThis.fetch>((...args) => globalThis.fetch(...args))
+        const { weavy } = connected(world, { refreshAheadMs: 2000, fetch })
         expect(await get(weavy)).toBe(200)
-        const { broker } = await world.setFault(fault)
-        const before = broker.length
+        await world.setFault(fault)
         let requestsInOutage = 0
         let healedAt = 0
         let firstAfter = Number.POSITIVE_INFINITY
         // The outage begins when the first refresh meets it.
         const outage = vi
-          .waitFor(async () => expect((await world.look()).broker.length).toBeGreaterThan(before), 10_000)
+          .waitFor(() => expect(fetch).toHaveBeenCalledTimes(2), 10_000)
           .then(() => sleep(8000))
           .then(() => world.setFault(null))
-          .then((report) => {
+          .then(() => {
             healedAt = performance.now()
-            requestsInOutage = report.broker.length - before
+            requestsInOutage = fetch.mock.calls.length - 1
           })
         await every(250, 16_000, async () => {
           expect(await get(weavy)).toBe(200)
