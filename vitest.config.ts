@@ -74,6 +74,19 @@ export default defineConfig({
         resolve: { tsconfigPaths: true },
         test: { name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] },
       },
+      {
+        resolve: {
+          tsconfigPaths: true,
+          alias: [{ find: /^(react|react-dom)(?=\/|$)/, replacement: '$1-18' }],
+        },
+        test: {
+          name: 'react-18',
+          environment: 'jsdom',
+          include: ['test/react/**/*.test.tsx'],
+          setupFiles: ['test/react/react-18.ts'],
+          env: { REACT_VERSION: '18.0.0' },
+        },
+      },
       browser('chromium', ['test/browser/**/*.test.{ts,tsx}'], {
         executablePath: chromiumPath(),
         args: CHROMIUM_FLAGS,

@@ -1,0 +1,66 @@
+import type { ComponentProps } from 'react'
+import { assertType, expectTypeOf } from 'vitest'
+import type { TokenError, TokenSource } from 'weavy-token'
+import {
+  useWeavyConnection,
+  useWeavyToken,
+  type WeavyToken,
+  type WeavyTokenProvider,
+} from 'weavy-token/react'
+
+// The status narrows the rest, on the object and after destructuring.
+export function Narrows() {
+  const weavyToken = useWeavyToken()
+  if (weavyToken.status === 'ready') {
+    expectTypeOf(weavyToken.token).toEqualTypeOf<string>()
+    expectTypeOf(weavyToken.error).toEqualTypeOf<undefined>()
+  }
+  const { status, token, error, expiresAt } = weavyToken
+  switch (status) {
+    case 'empty':
+    case 'fetching':
+      expectTypeOf([token, error, expiresAt]).toEqualTypeOf<undefined[]>()
+      break
+    case 'ready':
+      expectTypeOf(token).toEqualTypeOf<string>()
+      expectTypeOf(error).toEqualTypeOf<undefined>()
+      expectTypeOf(expiresAt).toEqualTypeOf<number | null>()
+      break
+    case 'stale':
+      expectTypeOf(token).toEqualTypeOf<string>()
+      expectTypeOf(error).toEqualTypeOf<TokenError>()
+      break
+    case 'failed':
+    case 'signed-out':
+      expectTypeOf(token).toEqualTypeOf<undefined>()
+      expectTypeOf(error).toEqualTypeOf<TokenError>()
+      break
+    default:
+      expectTypeOf(status).toBeNever()
+  }
+  // A token alone tells that there is one.
+  if (token !== undefined) expectTypeOf(status).toEqualTypeOf<'ready' | 'stale'>()
+  expectTypeOf(weavyToken.getToken).toEqualTypeOf<TokenSource['getToken']>()
+}
+
+// Every status of the source is a status of the hook.
+expectTypeOf<WeavyToken['status']>().toEqualTypeOf<ReturnType<TokenSource['getState']>['status']>()
+
+type Props = ComponentProps<typeof WeavyTokenProvider>
+declare const source: TokenSource
+
+assertType<Props>({ tokenUrl: '/api/token', user: null, refreshAheadMs: 1000, children: 'app' })
+assertType<Props>({ tokenUrl: new URL('https://app.example'), user: undefined })
+assertType<Props>({ fetchToken: async () => ({ access_token: 'wyu_1' }) })
+assertType<Props>({ source })
+// @ts-expect-error a source comes instead of the options of one
+assertType<Props>({ source, tokenUrl: '/api/token' })
+// @ts-expect-error no such option
+assertType<Props>({ tokenUrl: '/api/token', retries: 3 })
+
+export function Connects() {
+  useWeavyConnection(undefined)
+  useWeavyConnection(null)
+  // @ts-expect-error not an instance
+  useWeavyConnection('weavy')
+}
