@@ -1,7 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { Hono } from 'hono'
-import { cors } from 'hono/cors'
+import { createTokenBroker } from '../../src/broker/index.js'
 import { ConnectionReset, createFaultyBroker, type FaultyBroker } from './broker.js'
 import { listen } from './listen.js'
 import { createStandInWeavy, type StandInWeavy } from './weavy.js'
@@ -11,7 +10,7 @@ export interface WorldOptions {
   allowedOrigins: string[]
   /** Who is signed in at first. @default 'alice' */
   user?: string | null
-  /** The life of every token, in seconds. @default what the broker asks for, an hour */
+  /** The life of every token, in seconds, an hour at most. @default an hour, which the broker asks for */
   lifetimeSeconds?: number | null
   /** The version that the environment says it is. @default '32.2.0' */
   version?: string
@@ -26,33 +25,6 @@ export interface World {
   user: string | null
   close(): Promise<void>
 }
-
-// BEGIN interim: gives way to createTokenBroker as soon as that exists
-interface Interim {
-  weavyUrl: string
-  apiKey: string
-  allowedOrigins: string[]
-  user: (request: Request) => { uid: string; name: string } | null
-}
-function createTokenBroker({ weavyUrl, apiKey, allowedOrigins, user }: Interim) {
-  const stored = new Map<string, { token: string; until: number }>()
-  const app = new Hono().use(cors({ origin: allowedOrigins, credentials: true })).get('*', async (c) => {
-    const who = user(c.req.raw)
-    if (!who) return c.json({ status: 401 }, 401)
-    const known = stored.get(who.uid)
-    const left = known ? (known.until - Date.now()) / 1000 : 0
-    if (known && left > 0 && !c.req.query('refresh'))
-      return c.json({ access_token: known.token, expires_in: left })
-    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
-    const body = JSON.stringify({ name: who.name })
-    const answer = await fetch(`${weavyUrl}/api/users/${who.uid}/tokens`, { method: 'POST', headers, body })
-    const fresh = (await answer.json()) as { access_token: string; expires_in: number }
-    stored.set(who.uid, { token: fresh.access_token, until: Date.now() + fresh.expires_in * 900 })
-    return c.json(fresh)
-  })
-  return { fetch: async (request: Request) => app.fetch(request) }
-}
-// END interim
 
 /** Starts a stand-in environment and, on an origin of its own, a broker for it that can be made to fail. */
 export async function createWorld(options: WorldOptions): Promise<World> {
