@@ -3,8 +3,12 @@ import { defineConfig } from 'tsup'
 const shared = {
   target: 'es2022',
   sourcemap: true,
-  // TypeScript 6 stops on the baseUrl that tsup's declaration build sets.
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  dts: {
+    // TypeScript 6 stops on the baseUrl that tsup's declaration build sets.
+    compilerOptions: { ignoreDeprecations: '6.0' },
+    // Apps whose own `lib` has no Symbol.dispose have to compile with skipLibCheck: false too.
+    banner: '/// <reference lib="esnext.disposable" />',
+  },
 } as const
 
 export default defineConfig([
