@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Consumer, createConsumer, root } from './consumer.js'
+
+let consumer: Consumer
+beforeAll(async () => {
+  consumer = await createConsumer()
+}, 60_000)
+afterAll(() => consumer.remove())
+
+const EXPORTS = {
+  'weavy-token': ['TokenError', 'connectWeavy', 'createAuthorizedFetch', 'createTokenSource'],
+  'weavy-token/broker': ['createTokenBroker', 'toUid'],
+  'weavy-token/react': ['WeavyTokenProvider', 'useWeavyConnection', 'useWeavyToken'],
+}
+const IMPORT = ['--input-type=module', '-e']
+const REQUIRE = ['--input-type=commonjs', '-e']
+
+it('holds the built files and the documents, nothing else', () => {
+  const built = ['broker.d.ts', 'broker.js', 'broker.js.map', 'index.d.ts', 'index.js', 'index.js.map']
+  const more = [
+    'react.d.ts',
+    'react.js',
+    'react.js.map',
+    'weavy-token.global.js',
+    'weavy-token.global.js.map',
+  ]
+  const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
+  const expected = [...documents, ...[...built, ...more].map((file) => `dist/${file}`)]
+  expect([...consumer.files].sort()).toEqual(expected.sort())
+})
+
+describe('without React', () => {
+  it('has no React to find', async () => {
+    await expect(consumer.node(...IMPORT, 'await import("react")')).rejects.toThrow(/ERR_MODULE_NOT_FOUND/)
+  })
+
+  it.each(['weavy-token', 'weavy-token/broker'] as const)(
+    '%s can be imported and required',
+    async (entry) => {
+      const expected = `${EXPORTS[entry].join()}\n`
+      const imported = `console.log(Object.keys(await import('${entry}')).sort().join())`
+      expect(await consumer.node(...IMPORT, imported)).toBe(expected)
+      const required = `console.log(Object.keys(require('${entry}')).sort().join())`
+      expect(await consumer.node(...REQUIRE, required)).toBe(expected)
+    },
+  )
+
+  it('a required source and a required broker do their work, and let the process end', async () => {
+    const program = `
+      const { createTokenSource } = require('weavy-token')
+      const { createTokenBroker, toUid } = require('weavy-token/broker')
+      const weavy = async () => Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+      const broker = createTokenBroker({
+        weavyUrl: 'https://weavy.example', apiKey: 'wys_1', user: () => ({ uid: toUid(1) }), fetch: weavy,
+      })
+      const fetch = (...args) => broker.fetch(new Request(...args))
+      const source = createTokenSource({ tokenUrl: 'https://app.example/api/token', fetch })
+      source.getToken().then((token) => console.log(token, source.getState().status))`
+    expect(await consumer.node(...REQUIRE, program)).toBe('wyu_1 ready\n')
+  })
+})
+
+describe('with React', () => {
+  beforeAll(() => consumer.link('react', 'react-dom', 'scheduler', '@types/react', 'csstype'))
+
+  it('weavy-token/react can be imported and required', async () => {
+    const expected = `${EXPORTS['weavy-token/react'].join()}\n`
+    const imported = "console.log(Object.keys(await import('weavy-token/react')).sort().join())"
+    expect(await consumer.node(...IMPORT, imported)).toBe(expected)
+    const required = "console.log(Object.keys(require('weavy-token/react')).sort().join())"
+    expect(await consumer.node(...REQUIRE, required)).toBe(expected)
+  })
+
+  it('renders on a server with a source of weavy-token, which is the same copy', async () => {
+    const program = `
+      import { createElement } from 'react'
+      import { renderToString } from 'react-dom/server'
+      import { createTokenSource } from 'weavy-token'
+      import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+      const source = createTokenSource({ tokenUrl: '/api/token' })
+      const Status = () => String(useWeavyToken().source === source)
+      console.log(renderToString(createElement(WeavyTokenProvider, { source }, createElement(Status))))`
+    expect(await consumer.node(...IMPORT, program)).toBe('true\n')
+  })
+
+  it("says 'use client' first, and keeps core an import", async () => {
+    const code = await consumer.read('node_modules/weavy-token/dist/react.js')
+    expect(code).toMatch(/^["']use client["'];?\n/)
+    expect(code).toMatch(/from ["']weavy-token["']/)
+    expect(code).not.toContain('class TokenError')
+  })
+
+  const USE = `
+    import { connectWeavy, createAuthorizedFetch, createTokenSource, TokenError, type TokenState } from 'weavy-token'
+    import { createTokenBroker, toUid, type TokenBroker } from 'weavy-token/broker'
+    import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+    const source = createTokenSource({ tokenUrl: '/api/token', timeoutMs: undefined })
+    export const state: TokenState = source.getState()
+    if (state.status === 'ready') console.log(state.expiresAt, state.token.length)
+    // @ts-expect-error a token is there only while the status says so
+    console.log(state.token)
+    export const broker: TokenBroker = createTokenBroker({
+      weavyUrl: undefined, apiKey: undefined, user: async () => ({ uid: toUid(7n) }),
+    })
+    export const use = [connectWeavy, createAuthorizedFetch, useWeavyConnection, useWeavyToken, WeavyTokenProvider]
+    export const isTokenError = (error: unknown) => error instanceof TokenError && error.code === 'rejected'
+    source[Symbol.dispose]()`
+
+  // The app's own `lib` has no Symbol.dispose, and every declaration file is checked.
+  const compilers = ['typescript', 'typescript-5.6'] as const
+  const modes = [
+    ['ESNext', 'bundler'],
+    ['NodeNext', 'nodenext'],
+  ] as const
+  it.each(compilers.flatMap((compiler) => modes.map((mode) => [compiler, ...mode] as const)))(
+    '%s compiles a strict app under module %s, moduleResolution %s, skipLibCheck off',
+    async (compiler, module, moduleResolution) => {
+      const compilerOptions = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        noEmit: true,
+        target: 'ES2022',
+        lib: ['ES2022', 'DOM', 'DOM.Iterable'],
+        types: [],
+        module,
+        moduleResolution,
+      }
+      await consumer.write('app.ts', USE)
+      await consumer.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['app.ts'] }))
+      const tsc = `${root}node_modules/${compiler}/bin/tsc`
+      expect(await consumer.node(tsc, '-p', '.')).toBe('')
+    },
+    60_000,
+  )
+})
+
+describe('source maps', () => {
+  it.each(['index', 'react', 'broker', 'weavy-token.global'])('%s.js carries its sources', async (name) => {
+    const code = await consumer.read(`node_modules/weavy-token/dist/${name}.js`)
+    expect(code).toContain(`//# sourceMappingURL=${name}.js.map`)
+    const map = JSON.parse(await consumer.read(`node_modules/weavy-token/dist/${name}.js.map`))
+    expect(map.sources.some((source: string) => source.startsWith('../src/'))).toBe(true)
+    expect(map.sourcesContent).toHaveLength(map.sources.length)
+    for (const text of map.sourcesContent) expect(text).toEqual(expect.any(String))
+    // Paths of the machine that built it are nobody's business.
+    expect(JSON.stringify(map.sources)).not.toContain(root)
+    expect(map.sources.filter((source: string) => source.startsWith('/'))).toEqual([])
+  })
+
+  it('lead from a stack to the line of the source', async () => {
+    const program =
+      "import { createTokenSource } from 'weavy-token'; try { createTokenSource({}) } catch (e) { console.log(e.stack) }"
+    const stack = await consumer.node('--enable-source-maps', ...IMPORT, program)
+    const line = Number(/src\/token-source\.ts:(\d+)/.exec(stack)?.[1])
+    const map = JSON.parse(await consumer.read('node_modules/weavy-token/dist/index.js.map'))
+    const source = map.sourcesContent[map.sources.indexOf('../src/token-source.ts')] as string
+    expect(source.split('\n')[line - 1]).toContain('throw new TypeError')
+  })
+})
