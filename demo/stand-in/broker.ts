@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { wait } from './wait.js'
 
 export type Fault =
   /** 503; `retryAfter` in seconds. */
@@ -84,7 +84,7 @@ export function createFaultyBroker({ fetch, allowedOrigins }: FaultyBrokerOption
       case 'reset':
         throw new ConnectionReset()
       case 'slow':
-        await sleep(fault.ms)
+        await wait(fault.ms)
         return pass(request)
       case 'hang':
         if (!request.signal.aborted) await once(request.signal, 'abort')

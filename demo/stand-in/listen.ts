@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer, type HttpBindings, type WebSocketServerLike } from '@hono/node-server'
 import type { WebSocketServer } from 'ws'
 
@@ -30,6 +30,12 @@ export async function listen(
     ...(webSocketServer && { websocket: { server: webSocketServer as WebSocketServerLike } }),
   }) as Server
   server.maxRequestsPerSocket = requestsPerConnection
+  // Node's own list leaves out connections that became WebSockets.
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
 
@@ -39,7 +45,7 @@ export async function listen(
       if (!server.listening) return
       const closed = once(server, 'close')
       server.close()
-      server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
       await closed
     },
   }

@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { upgradeWebSocket } from '@hono/node-server'
-import { serveStatic } from '@hono/node-server/serve-static'
-import { type Context, Hono, type Next } from 'hono'
+import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { UpgradeWebSocket } from 'hono/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { createUserApi, type UserEnv } from './api.js'
+import { type AccessEnv, createAccess } from './access.js'
+import { createUserApi } from './api.js'
 import { createContent } from './content.js'
 import { createHub } from './hub.js'
 import { listen } from './listen.js'
-import { createRequestLog, kindOf, type RequestRecord, type Verdict } from './requests.js'
+import { createRequestLog, kindOf, type RequestRecord } from './requests.js'
 import { createTokenLedger } from './tokens.js'
+import { serveUikitModules } from './uikit-modules.js'
 
 export type { RequestRecord } from './requests.js'
 
@@ -50,30 +48,10 @@ export interface StandInWeavy {
   close(): Promise<void>
 }
 
-interface Env extends UserEnv {
-  Variables: UserEnv['Variables'] & { verdict: Verdict; issued: Verdict }
-}
-
 const DEFAULT_LIFETIME_SECONDS = 3600
-const MAX_DELAY_MS = 60_000
 
 /** The adapter types sockets by what it needs of them; these are those of `ws`. */
 const upgradeToWebSocket = upgradeWebSocket as UpgradeWebSocket<WebSocket>
-
-/**
- * Where the modules of this version are, which the UIKit imports from its environment as it needs them (the editor, for
- * one): of the package `uikit-web-MAJOR`, an alias by which a project can have several, else `@weavy/uikit-web`.
- */
-function uikitModules(version: string): string {
-  const { resolve } = createRequire(import.meta.url)
-  try {
-    return dirname(resolve(`uikit-web-${version.split('.')[0]}`))
-  } catch {
-    return dirname(resolve('@weavy/uikit-web'))
-  }
-}
-
-const bearerOf = (c: Context) => c.req.header('authorization')?.match(/^Bearer (.+)$/i)?.[1]
 
 /**
  * Starts an environment that the UIKit can work with: user tokens with real expiry and revocation, a messenger's
@@ -89,14 +67,11 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
   const content = createContent()
   const hub = createHub()
   const log = createRequestLog()
-  const forbiddenPrefixes = new Set<string>()
+  const { requireApiKey, requireUser, forbid } = createAccess(apiKey, tokens, content)
 
-  const app = new Hono<Env>()
+  const app = new Hono<AccessEnv>()
   app.use(cors({ origin: (origin) => origin || '*', credentials: true }))
-  app.use(
-    '/uikit-web/*',
-    serveStatic({ root: uikitModules(version), rewriteRequestPath: (path) => path.slice(10) }),
-  )
+  app.use('/uikit-web/*', serveUikitModules(version))
   app.use(async (c, next) => {
     const at = Date.now()
     const arrived = performance.now()
@@ -109,14 +84,6 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
 
   app.get('/version', (c) => c.text(version))
 
-  async function requireApiKey(c: Context<Env>, next: Next) {
-    const key = bearerOf(c)
-    const uid = c.req.param('uid') ?? ''
-    c.set('verdict', key === apiKey ? { uid } : { uid, refused: key ? 'unknown' : 'missing' })
-    if (key !== apiKey) return c.json({ status: 401, title: 'Unauthorized' }, 401)
-    if (/\s/.test(uid) || /^\d*$/.test(uid)) return c.json({ status: 400, title: 'Invalid uid' }, 400)
-    return next()
-  }
   app.post('/api/users/:uid/tokens', requireApiKey)
   app.put('/api/users/:uid', requireApiKey)
   app.post('/api/users/:uid/tokens', async (c) => {
@@ -134,21 +101,6 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
     return c.json({ uid: c.req.param('uid') })
   })
 
-  async function requireUser(c: Context<Env>, next: Next) {
-    const judge = () => tokens.judge(bearerOf(c) ?? c.req.query('access_token'))
-    const delay = Math.min(Number(c.req.query('delay')) || 0, MAX_DELAY_MS)
-    const early = c.req.query('judge') === 'arrival' ? judge() : undefined
-    if (delay > 0) await sleep(delay)
-    const verdict = early ?? judge()
-    c.set('verdict', verdict)
-    if (verdict.refused || !verdict.uid) return c.json({ status: 401, title: 'Unauthorized' }, 401)
-    if ([...forbiddenPrefixes].some((prefix) => c.req.path.startsWith(prefix))) {
-      c.set('verdict', { ...verdict, refused: 'forbidden' })
-      return c.json({ status: 403, title: 'Forbidden' }, 403)
-    }
-    c.set('user', content.saveUser(verdict.uid))
-    return next()
-  }
   app.use('/api/*', requireUser)
   app.route('/api', createUserApi(content, hub))
   app.post('/hubs/rtm/negotiate', requireUser, (c) => c.json(hub.negotiate()))
@@ -175,10 +127,7 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
     requests: log.records,
     revokeAll: () => tokens.revoke(),
     revoke: (uid) => tokens.revoke(uid),
-    forbid(pathPrefix, forbidden = true) {
-      if (forbidden) forbiddenPrefixes.add(pathPrefix)
-      else forbiddenPrefixes.delete(pathPrefix)
-    },
+    forbid: (pathPrefix, forbidden = true) => forbid(pathPrefix, forbidden),
     dropHubs: hub.drop,
     get hubs() {
       return hub.uids().length
