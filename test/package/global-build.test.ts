@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs'
+import { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import { type Browser, type BrowserType, chromium, firefox, type LaunchOptions, type Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { listen } from '../../demo/stand-in/listen.js'
+import { createWorld } from '../../demo/stand-in/world.js'
+import { chromiumPath, firefoxPath } from '../../scripts/browsers.mjs'
+import { type Consumer, createConsumer, root } from './consumer.js'
+
+const ENGINES: [name: string, type: BrowserType, options: LaunchOptions][] = [
+  [
+    'Chromium',
+    chromium,
+    { executablePath: chromiumPath() ?? '', args: ['--no-sandbox', '--disable-background-networking'] },
+  ],
+  ['Firefox', firefox, { channel: 'moz-firefox', executablePath: firefoxPath() ?? '' }],
+]
+
+let consumer: Consumer
+beforeAll(async () => {
+  consumer = await createConsumer()
+}, 60_000)
+afterAll(() => consumer.remove())
+
+type Files = Record<string, string>
+
+/** Serves a page whose policy is enforced, and an app around it. */
+async function serve(app: Hono, policy: string, files: Files): Promise<string> {
+  const javascript = { 'Content-Type': 'text/javascript; charset=utf-8' }
+  for (const [path, code] of Object.entries(files)) app.get(path, (c) => c.body(code, 200, javascript))
+  const scripts = Object.keys(files).map((path) => `<script src="${path}"></script>`)
+  const html = `<!doctype html><meta charset="utf-8"><title>A page without a bundler</title><body>${scripts.join('')}`
+  app.get('/favicon.ico', (c) => c.body(null, 204))
+  app.get('/', (c) => c.html(html, 200, { 'Content-Security-Policy': policy }))
+  const server = await listen(app.fetch)
+  onTestFinished(server.close)
+  return server.url
+}
+
+/** Whatever the page complains of: violations of its policy, errors, console output. */
+async function open(browser: Browser, url: string): Promise<{ page: Page; complaints: string[] }> {
+  const page = await browser.newPage()
+  onTestFinished(() => page.close())
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+  await page.goto(url)
+  return { page, complaints }
+}
+
+const globalBuild = () => consumer.read('node_modules/weavy-token/dist/weavy-token.global.js')
+
+describe.each(ENGINES)('%s', (_, type, options) => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await type.launch(options)
+  }, 60_000)
+  afterAll(() => browser?.close())
+
+  it("works from a script tag and three lines under default-src 'self'", async () => {
+    let issued = 0
+    const app = new Hono()
+    app.get('/api/token', (c) => c.json({ access_token: `wyu_${++issued}`, expires_in: 3600 }))
+    app.get('/api/user', (c) =>
+      c.text(
+        c.req.header('authorization') ?? '',
+        c.req.header('authorization') === 'Bearer wyu_1' ? 401 : 200,
+      ),
+    )
+    const url = await serve(app, "default-src 'self'", {
+      '/weavy-token.global.js': await globalBuild(),
+      '/page.js': `
+        const source = WeavyToken.createTokenSource({ tokenUrl: '/api/token' })
+        const weavyFetch = WeavyToken.createAuthorizedFetch(source, { weavyUrl: location.origin })
+        var answer = weavyFetch('/api/user').then((response) => response.text())
+        // Later, because an automated browser may do more while it evaluates.
+        var evaluate = () => new Promise((resolve) => setTimeout(() => resolve(new Function('return 1')())))`,
+    })
+    const { page, complaints } = await open(browser, url)
+    expect(await page.evaluate('answer')).toBe('Bearer wyu_2')
+    expect(issued).toBe(2)
+    expect(await page.evaluate('Object.keys(WeavyToken).sort().join()')).toBe(
+      'TokenError,connectWeavy,createAuthorizedFetch,createTokenSource',
+    )
+    // Firefox and Chromium report the 401 that this test is about.
+    expect(complaints.filter((complaint) => !complaint.includes('401'))).toEqual([])
+    // The policy is in force.
+    const violation = page.waitForEvent('pageerror')
+    page.evaluate('void evaluate()').catch(() => {})
+    expect((await violation).message).toMatch(/Content.Security.Policy|CSP/i)
+  }, 60_000)
+
+  it("stands beside Weavy's own script", async () => {
+    const uikit = readFileSync(`${root}node_modules/@weavy/uikit-web/dist/build/weavy.js`, 'utf8')
+    const app = new Hono()
+    const world = await createWorld({ allowedOrigins: [] })
+    onTestFinished(world.close)
+    app.get('/api/token', async (c) => world.broker.fetch(c.req.raw))
+    const weavy = new URL(world.weavy.url)
+    const policy = `default-src 'self' ${weavy.origin}; img-src * data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self' ${weavy.origin} ws://${weavy.host}`
+    const url = await serve(app, policy, {
+      '/weavy.js': uikit,
+      '/weavy-token.global.js': await globalBuild(),
+      '/page.js': `
+        var source = WeavyToken.createTokenSource({ tokenUrl: '/api/token' })
+        var weavy = new WeavyLib.Weavy()
+        weavy.url = '${world.weavy.url}'
+        WeavyToken.connectWeavy(source, weavy)
+        document.body.append(document.createElement('wy-messenger'))
+        var get = (path) => weavy.fetch(path).then((response) => response.status)`,
+    })
+    const { page, complaints } = await open(browser, url)
+    expect(await page.evaluate("get('/api/user?first')")).toBe(200)
+    world.weavy.revokeAll()
+    expect(await page.evaluate("get('/api/user?second')")).toBe(200)
+    expect(world.broker.requests.filter(({ refresh }) => refresh)).toHaveLength(1)
+    expect(complaints.filter((complaint) => /Content.Security.Policy/i.test(complaint))).toEqual([])
+  }, 60_000)
+
+  it('sends no token along when Weavy redirects to another origin', async () => {
+    const other = new Hono()
+    // Firefox asks first even so.
+    other.use(cors({ origin: '*' }))
+    other.get('/file', (c) => c.text(`token: ${c.req.header('authorization') ?? 'none'}`))
+    const elsewhere = await listen(other.fetch)
+    onTestFinished(elsewhere.close)
+    const app = new Hono()
+    app.get('/api/token', (c) => c.json({ access_token: 'wyu_1', expires_in: 3600 }))
+    app.get('/api/files/1', (c) =>
+      c.redirect(c.req.header('authorization') ? `${elsewhere.url}/file` : '/api/refused'),
+    )
+    const url = await serve(app, "default-src 'self'; connect-src *", {
+      '/weavy-token.global.js': await globalBuild(),
+      '/page.js': `
+        const source = WeavyToken.createTokenSource({ tokenUrl: '/api/token' })
+        const weavyFetch = WeavyToken.createAuthorizedFetch(source, { weavyUrl: location.origin })
+        var answer = weavyFetch('/api/files/1').then((response) => response.text())`,
+    })
+    const { page } = await open(browser, url)
+    expect(await page.evaluate('answer')).toBe('token: none')
+  }, 60_000)
+})
