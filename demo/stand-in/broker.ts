@@ -4,7 +4,7 @@ import { wait } from './wait.js'
 export type Fault =
   /** 503; `retryAfter` in seconds. */
   | { kind: 'down'; retryAfter?: number }
-  /** The connection is reset. */
+  /** The connection is reset. Firefox repeats such a request by itself, up to nine times, and each is counted. */
   | { kind: 'reset' }
   /** A right answer, this much later. */
   | { kind: 'slow'; ms: number }

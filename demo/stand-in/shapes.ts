@@ -80,7 +80,7 @@ export function conversationShape(conversation: Conversation, viewer: User) {
     updated_at: (last?.createdAt ?? createdAt).toISOString(),
     members: page(memberShapes(conversation)),
     last_message: last && messageShape(conversation, last),
-    is_unread: Boolean(last && last.createdBy !== viewer && last.id > (members.get(viewer) ?? 0)),
+    is_unread: Boolean(last && last.id > (members.get(viewer) ?? 0)),
     is_pinned: pinnedBy.has(viewer),
     is_starred: starredBy.has(viewer),
     is_subscribed: true,

@@ -126,7 +126,7 @@ it('a message of a private conversation is told to its members alone', async () 
 it('messages that arrive in one piece are all read', async () => {
   const alice = await connect('alice')
   const subscribe = (name: string) => JSON.stringify({ type: 1, target: 'Subscribe', arguments: [name] })
-  alice.socket.send(subscribe('message_created') + END + subscribe('typing') + END)
+  alice.socket.send(subscribe('typing') + END + subscribe('message_created') + END)
   const id = await findConversation(alice.token, 'crew')
   await alice.invoke('Unsubscribe', 'typing')
   await post(alice.token, id, 'hello')
