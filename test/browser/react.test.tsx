@@ -1,0 +1,121 @@
+import { useWeavy, WyMessenger } from '@weavy/uikit-react'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { afterEach, expect, test, vi } from 'vitest'
+import type { TokenSource } from 'weavy-token'
+import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { every, refusedForToken, sleep, startWorld } from './world.js'
+
+/** Longer than the 5 s in which the broker repeats a replaced token. */
+const LIFETIME_S = 7
+const EXPIRIES = 4
+
+type Weavy = NonNullable<ReturnType<typeof useWeavy>>
+
+const undo: (() => void)[] = []
+afterEach(() => {
+  for (const step of undo.splice(0)) step()
+  document.body.replaceChildren()
+})
+
+/** A React page with StrictMode on, as an app would write it, that also hands out its parts. */
+function openPage(weavyUrl: string, tokenUrl: string, firstUser: string | null = 'alice') {
+  const page = {
+    weavy: undefined as Weavy | undefined,
+    source: undefined as TokenSource | undefined,
+    /** What was rendered for whom. */
+    shown: [] as { user: string | null; status: string; token: string | undefined }[],
+    signIn: (user: string | null) => root.render(<App user={user} />),
+    leave: () => root.render(null),
+  }
+  const Chat = ({ user }: { user: string | null }) => {
+    const weavy = useWeavy({ url: weavyUrl })
+    useWeavyConnection(weavy)
+    const { status, token, source } = useWeavyToken()
+    page.shown.push({ user, status, token })
+    page.weavy = weavy
+    page.source = source
+    return (
+      <>
+        <output>{status}</output>
+        {status === 'signed-out' ? null : <WyMessenger />}
+      </>
+    )
+  }
+  const App = ({ user }: { user: string | null }) => (
+    <StrictMode>
+      <WeavyTokenProvider tokenUrl={new URL(tokenUrl)} user={user} requestInit={{}}>
+        <Chat user={user} />
+      </WeavyTokenProvider>
+    </StrictMode>
+  )
+  const root = createRoot(document.body.appendChild(document.createElement('main')))
+  undo.push(() => {
+    root.unmount()
+    page.weavy?.destroy()
+  })
+  page.signIn(firstUser)
+  return page
+}
+
+const instanceOf = (page: ReturnType<typeof openPage>) =>
+  vi.waitFor(() => {
+    expect(page.weavy).toBeDefined()
+    return page.weavy as Weavy
+  })
+
+test('a page sends no refused request over four expiries, with one broker request per token', async () => {
+  await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
+  const page = openPage(world.weavyUrl, world.tokenUrl)
+  const weavy = await instanceOf(page)
+  await every(100, (EXPIRIES + 0.5) * LIFETIME_S * 1000, async (n) => {
+    if (n % 10 === 0) page.signIn('alice')
+    expect((await weavy.fetch(`/api/user?n=${n}`)).status).toBe(200)
+  })
+
+  const report = await world.look()
+  const tokens = new Set(page.shown.flatMap(({ token }) => token ?? []))
+  expect(refusedForToken(report)).toEqual([])
+  expect(tokens.size).toBeGreaterThan(EXPIRIES)
+  expect(report.broker).toHaveLength(tokens.size)
+  expect(report.hubUsers).toEqual(['alice'])
+})
+
+test('another user sees and sends nothing of the one before, and null stops all requests', async () => {
+  await using world = await startWorld({ lifetimeSeconds: 600 })
+  const page = openPage(world.weavyUrl, world.tokenUrl)
+  const weavy = await instanceOf(page)
+  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 15_000)
+  const old = page.shown.at(-1)?.token
+  expect(old).toMatch(/^wyu_/)
+
+  const { weavy: sentBefore } = await world.signIn('bob')
+  page.signIn('bob')
+  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 15_000)
+  expect((await weavy.fetch('/api/user?as=bob')).status).toBe(200)
+  const sentAsBob = (await world.look()).weavy.slice(sentBefore.length).filter(({ uid }) => uid !== undefined)
+  expect(new Set(sentAsBob.map(({ uid }) => uid))).toEqual(new Set(['bob']))
+  expect(page.shown.filter(({ user, token }) => user === 'bob' && token === old)).toEqual([])
+  expect((await world.look()).broker).toHaveLength(2)
+
+  page.signIn(null)
+  await vi.waitFor(() => expect(page.shown.at(-1)?.status).toBe('signed-out'))
+  const { weavy: sentByBob } = await world.look()
+  await expect(weavy.fetch('/api/user?as=nobody')).rejects.toMatchObject({ code: 'signed_out' })
+  await sleep(2500)
+  const sentByNobody = (await world.look()).weavy.slice(sentByBob.length)
+  expect(sentByNobody.filter(({ kind }) => kind !== 'version')).toEqual([])
+})
+
+test('a page that is left gives the instance back and closes its source', async () => {
+  await using world = await startWorld({ lifetimeSeconds: 2 })
+  const page = openPage(world.weavyUrl, world.tokenUrl)
+  const weavy = await instanceOf(page)
+  expect((await weavy.fetch('/api/user')).status).toBe(200)
+  page.leave()
+  await vi.waitFor(() => expect(Object.hasOwn(weavy, 'getToken')).toBe(false))
+  await expect(page.source?.getToken()).rejects.toMatchObject({ code: 'closed' })
+  const before = (await world.look()).broker.length
+  await sleep(2000)
+  expect((await world.look()).broker).toHaveLength(before)
+})
