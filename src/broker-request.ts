@@ -22,6 +22,7 @@ export interface TokenResponse {
 /** Any async function that brings a token. */
 export type FetchToken = (request: TokenRequest) => Promise<TokenResponse>
 
+/** Init of each request to the broker, or a function that makes it: headers, CSRF. */
 export type RequestInitOption = RequestInit | (() => RequestInit | Promise<RequestInit>)
 
 const isLoopback = ({ hostname }: URL) =>

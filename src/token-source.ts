@@ -120,6 +120,7 @@ export interface TokenSource {
   clear(this: void): void
   /** Ends the source: no timer, no listener and no request is left, `getToken` rejects with `closed`. */
   close(this: void): void
+  /** `close`, for `using`. */
   [Symbol.dispose](): void
 }
 
