@@ -1,0 +1,15 @@
+import { openChat } from './built-in-chat.js'
+import { fetchReport } from './lane-client.js'
+import { type Subject, watchPage } from './subject.js'
+
+const { weavyUrl } = await fetchReport('built-in')
+const { tokenUrl, begin } = watchPage('built-in', weavyUrl)
+const weavy = openChat(weavyUrl, tokenUrl)
+const subject = begin({
+  weavy,
+  // The UIKit has nothing that forgets a user, but this, which keeps the token.
+  signOut: () => void weavy.reset(),
+  signIn: () => void weavy.reset(),
+  renew: () => void weavy.getToken(true).catch(() => {}),
+})
+window.parent.dispatchEvent(new CustomEvent<Subject>('subject', { detail: subject }))

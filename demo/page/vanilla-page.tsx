@@ -1,0 +1,19 @@
+import { renderInstrument } from './instrument.js'
+import { sendOrder } from './lane-client.js'
+import { watchPage } from './subject.js'
+import { openChat } from './vanilla-chat.js'
+import code from './vanilla-chat.ts?raw'
+
+const { weavyUrl } = await sendOrder('vanilla', { do: 'begin' })
+const { tokenUrl, begin } = watchPage('vanilla', weavyUrl)
+const { source, weavy } = openChat(weavyUrl, tokenUrl)
+const subject = begin(
+  {
+    weavy,
+    signOut: () => source.setUser(null),
+    signIn: (user) => source.setUser(user),
+    renew: () => void source.getToken({ minValidityMs: Number.MAX_VALUE }).catch(() => {}),
+  },
+  source,
+)
+renderInstrument(subject, { name: 'vanilla-chat.ts', code })
