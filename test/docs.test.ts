@@ -1,0 +1,151 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const guides = existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs')) : []
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  ...guides.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+]
+const read = (document: string) => readFileSync(join(root, document), 'utf8')
+
+interface Block {
+  readonly document: string
+  readonly line: number
+  readonly language: string
+  readonly code: string
+}
+
+const blocksOf = (document: string): Block[] =>
+  [...read(document).matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)].map(
+    ({ 1: indent = '', 2: language = '', 3: code = '', index }) => ({
+      document,
+      line: read(document).slice(0, index).split('\n').length + 1,
+      language,
+      code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    }),
+  )
+const blocks = documents.flatMap(blocksOf)
+
+/** What examples take from the app around them. Ambient, so that an example shows only what the reader writes. */
+const APP = `
+declare function readSession(request: Request): Promise<{ userId: string; name: string } | null>
+declare function readCookie(name: string): string
+declare const session: { userId: string }
+declare const csrfToken: string
+`
+
+/** Blocks that say \`import\` are modules; the others run one after the other in the reader's mind, not here. */
+function typeErrorsOf(examples: readonly Block[]): string[] {
+  const config = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config,
+    ts.sys,
+    root,
+  )
+  // In the root, so that packages are found; only in memory, so that nothing is left behind.
+  const files = new Map(
+    examples.map((block) => [
+      join(root, `${block.document.replaceAll(/\W/g, '_')}_${block.line}.${block.language}`),
+      { block, text: `${block.code}\nexport {}\n` },
+    ]),
+  )
+  const ambient = join(root, 'examples_app.d.ts')
+  const options = { ...config.options, noEmit: true, allowJs: true }
+  const host = ts.createCompilerHost(options)
+  const { getSourceFile, fileExists, readFile } = host
+  const textOf = (file: string) => (resolve(file) === ambient ? APP : files.get(resolve(file))?.text)
+  host.fileExists = (file) => textOf(file) !== undefined || fileExists(file)
+  host.readFile = (file) => textOf(file) ?? readFile(file)
+  host.getSourceFile = (file, target, ...rest) => {
+    const text = textOf(file)
+    return text === undefined
+      ? getSourceFile(file, target, ...rest)
+      : ts.createSourceFile(file, text, target, true)
+  }
+  const program = ts.createProgram([ambient, ...files.keys()], options, host)
+  return [...files].flatMap(([file, { block }]) => {
+    const source = program.getSourceFile(file)
+    if (!source) return [`${block.document}:${block.line} was not compiled`]
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
+      ({ start = 0, messageText }) =>
+        `${block.document}:${block.line + source.getLineAndCharacterOfPosition(start).line} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    )
+  })
+}
+
+describe('examples', () => {
+  it('of TypeScript compile against the source', () => {
+    const examples = blocks.filter(({ language }) => language === 'ts' || language === 'tsx')
+    expect(examples.length).toBeGreaterThan(5)
+    expect(typeErrorsOf(examples)).toEqual([])
+  }, 60_000)
+
+  it('the check sees an error, at its line', () => {
+    const wrong = {
+      document: 'x.md',
+      line: 3,
+      language: 'ts',
+      code: "import 'weavy-token'\nconst n: number = 'one'",
+    }
+    expect(typeErrorsOf([wrong])).toEqual(["x.md:4 Type 'string' is not assignable to type 'number'."])
+  }, 60_000)
+
+  it('of HTML name files that the package has, and functions that its global has', () => {
+    const pages = blocks.filter(({ language }) => language === 'html')
+    const entry = read('src/index.ts')
+    for (const { code } of pages) {
+      for (const [, name] of code.matchAll(/WeavyToken\.(\w+)/g)) expect(entry).toContain(name)
+      for (const [, script] of code.matchAll(/src="([^"]*weavy-token[^"]*)"/g))
+        expect(script).toMatch(/(^|\/)weavy-token\.global\.js$/)
+    }
+  })
+
+  it('of shell commands run scripts that there are', () => {
+    const { scripts } = JSON.parse(read('package.json'))
+    const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code)
+    for (const [, name] of commands.join('\n').matchAll(/npm run ([\w:-]+)/g))
+      expect(Object.keys(scripts)).toContain(name)
+  })
+})
+
+describe('links', () => {
+  it.each(documents)('of %s lead somewhere', (document) => {
+    const targets = [...read(document).matchAll(/\]\((?!\w+:)([^)]+)\)/g)].map(([, target = '']) => target)
+    const anchorOf = (heading: string) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-')
+    const broken = targets.filter((target) => {
+      const [path = '', anchor] = target.split('#')
+      const file = path ? relative(root, resolve(root, dirname(document), path)) : document
+      if (!existsSync(join(root, file))) return true
+      if (anchor === undefined) return false
+      const headings = [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading))
+      return !headings.includes(anchor)
+    })
+    expect(broken).toEqual([])
+  })
+})
+
+it('the README shows what to install, and all three entries, within 60 lines', () => {
+  const start = read('README.md').split('\n').slice(0, 60).join('\n')
+  for (const needed of [
+    'npm install weavy-token',
+    'npm ci && npm test',
+    "'weavy-token'",
+    "'weavy-token/react'",
+  ])
+    expect(start).toContain(needed)
+  expect(start).toContain("'weavy-token/broker'")
+})
+
+it('the README names every error code', () => {
+  const codes = /TokenErrorCode =\n((?: {2}\| '\w+'\n)+)/.exec(read('src/errors.ts'))?.[1] ?? ''
+  const names = [...codes.matchAll(/'(\w+)'/g)].map(([, name]) => name)
+  expect(names.length).toBeGreaterThan(5)
+  expect(names.filter((name) => !read('README.md').includes(`\`${name}\``))).toEqual([])
+})
