@@ -1,4 +1,7 @@
-/** How long after a replacement further `refresh=true` get the same token, so that many tabs cost one call. */
+/**
+ * How long after a replacement further `refresh=true` get the same token, so that many tabs cost one call. Half of the
+ * life at most: a page asks for the next one when its token is near the end, and must not get that one again.
+ */
 export const REPLACEMENT_WINDOW_MS = 5_000
 
 const MAX_MARGIN_MS = 60_000
@@ -44,6 +47,7 @@ export function reusableMs(stored: StoredToken, now: number): number {
   return isFromFuture ? 0 : remainingMs(stored, now) - marginMs
 }
 
-export function wasJustReplaced({ replacedAt }: StoredToken, now: number): boolean {
-  return replacedAt !== null && Math.abs(now - replacedAt) < REPLACEMENT_WINDOW_MS
+export function wasJustReplaced({ replacedAt, lifetimeMs }: StoredToken, now: number): boolean {
+  const windowMs = Math.min(REPLACEMENT_WINDOW_MS, lifetimeMs / 2)
+  return replacedAt !== null && Math.abs(now - replacedAt) < windowMs
 }

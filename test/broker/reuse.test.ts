@@ -136,6 +136,15 @@ describe('refresh=true', () => {
     expect(await askForNewToken(broker)).toBe('wyu_2')
   })
 
+  it('gives a replacement again for half of its life at most, so that a page that refreshes ahead gets another', async () => {
+    const { broker } = createTestBroker({ expiresIn: 5 })
+    expect(await askForNewToken(broker)).toBe('wyu_1')
+    pass(2)
+    expect(await askForNewToken(broker)).toBe('wyu_1')
+    pass(1.6)
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+  })
+
   it('a burst costs one call', async () => {
     const { broker } = createTestBroker()
     await ask(broker)
