@@ -19,17 +19,20 @@ export interface TokenResponse {
   expires_in?: number | string | null
 }
 
-/** Any async function that brings a token. */
+/**
+ * Any async function that brings a token.
+ *
+ * A {@link TokenError} that it throws is kept as it is, so throw one to tell a session that ended (`signed_out`) from
+ * an outage. Anything else becomes `unreachable`, or `offline`, with the error as its `cause`, unless that quotes a
+ * token; what is nested in the error is the app's own affair.
+ */
 export type FetchToken = (request: TokenRequest) => Promise<TokenResponse>
 
 /** Init of each request to the broker, or a function that makes it: headers, CSRF. */
+/** Init of the request to `tokenUrl`, or a function that makes one for each request. */
 export type RequestInitOption = RequestInit | (() => RequestInit | Promise<RequestInit>)
 
-const isLoopback = ({ hostname }: URL) =>
-  hostname === 'localhost' ||
-  hostname.endsWith('.localhost') ||
-  hostname === '[::1]' ||
-  /^127(\.\d+){3}$/.test(hostname)
+const LOOPBACK = /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/
 
 /** Milliseconds in a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). */
 export function parseRetryAfter(value: string | null): number | undefined {
@@ -40,16 +43,18 @@ export function parseRetryAfter(value: string | null): number | undefined {
 
 /** Resolves a secure URL against the page; throws a TypeError that names the option. */
 export function secureUrl(option: string, value: string | URL): URL {
-  const page = globalThis.location?.href
+  const { document, location } = globalThis
   let url: URL
   try {
-    // Without a page, a relative URL is only ever parsed: a server renders, it does not fetch.
-    url = new URL(value, page ?? 'https://localhost')
+    // As `fetch` does, <base> included. Without a page, a relative URL is only ever parsed: a server renders, it does
+    // not fetch.
+    url = new URL(value, document?.baseURI ?? location?.href ?? 'https://localhost')
   } catch {
     throw new TypeError(`${option} is not a URL`)
   }
-  const ownOrigin = page !== undefined && url.origin === new URL(page).origin
-  if (!ownOrigin && url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url)))
+  const { protocol, hostname } = url
+  const isOwn = url.origin === location?.origin
+  if (protocol !== 'https:' && !(protocol === 'http:' && (isOwn || LOOPBACK.test(hostname))))
     throw new TypeError(`${option} must be https:, except on localhost`)
   if (url.username || url.password) throw new TypeError(`${option} must not hold credentials`)
   return url
@@ -127,12 +132,13 @@ export async function ask(
     return await Promise.race([fetchToken({ ...request, signal: abort.signal }), cut])
   } catch (error) {
     if (error instanceof TokenError) throw error
-    // Its message quotes the answer, so it is no cause to keep.
     if (error instanceof SyntaxError)
       throw new TokenError('bad_response', 'The token broker answered with something that is not JSON.')
-    if (isOffline()) throw new TokenError('offline', 'The browser is offline.', { cause: error })
+    // What quotes an answer is no cause to keep; a SyntaxError does so in part.
+    const cause = /wy[us]_/.test(`${error} ${Object(error).stack}`) ? undefined : error
+    if (isOffline()) throw new TokenError('offline', 'The browser is offline.', { cause })
     throw new TokenError('unreachable', 'The token broker could not be reached (network, CORS or CSP).', {
-      cause: error,
+      cause,
     })
   } finally {
     clearTimeout(timer)

@@ -43,41 +43,26 @@ export interface Consequence {
   readonly firm: boolean
 }
 
+const isTransient = ({ code, status = 0 }: TokenError): boolean =>
+  code === 'unreachable' ||
+  code === 'timeout' ||
+  code === 'rate_limited' ||
+  (code === 'broker_error' && (status >= 500 || status === 408 || status === 425))
+
 /** The one retry policy. `n` counts failures in a row, or strikes when the token was `rejected`. */
 export function consequenceOf(error: TokenError, n: number, random = Math.random()): Consequence {
-  const soon = retryDelayMs(n, random)
-  const asked = error.retryAfterMs
-  // A server that names its time is believed, plus a tenth so that not everybody returns in the same second.
-  const delayMs = asked ? Math.min(asked, MAX_RETRY_AFTER_MS) * (1 + random / 10) : soon
-  const firm = Boolean(asked)
-  switch (error.code) {
-    case 'unreachable':
-    case 'timeout':
-    case 'rate_limited':
-      return { delayMs, waits: true, alone: true, firm }
-    case 'broker_error': {
-      const status = error.status ?? 500
-      const waits = status >= 500 || status === 408 || status === 425
-      return { delayMs, waits, alone: true, firm }
-    }
-    case 'bad_response':
-    case 'wrong_token':
-      return { delayMs, waits: false, alone: true, firm }
-    case 'rejected':
-      return n > MAX_STRIKES
-        ? {
-            delayMs: nth(COOLDOWN_MS, n - MAX_STRIKES) * (1 + random / 10),
-            waits: false,
-            alone: true,
-            firm: true,
-          }
-        : { delayMs: soon, waits: true, alone: true, firm: true }
-    case 'offline':
-      return { delayMs, waits: false, alone: false, firm }
-    case 'signed_out':
-    case 'superseded':
-    case 'closed':
-      return { delayMs: SIGNED_OUT_MS, waits: false, alone: false, firm: true }
+  const { code, retryAfterMs = 0 } = error
+  if (code === 'signed_out') return { delayMs: SIGNED_OUT_MS, waits: false, alone: false, firm: true }
+  const later = 1 + random / 10
+  if (code === 'rejected' && n > MAX_STRIKES)
+    return { delayMs: nth(COOLDOWN_MS, n - MAX_STRIKES) * later, waits: false, alone: true, firm: true }
+  const named = retryAfterMs > 0
+  return {
+    // A server that names its time is believed, plus a tenth so that not everybody returns in the same second.
+    delayMs: named ? Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) * later : retryDelayMs(n, random),
+    waits: code === 'rejected' || isTransient(error),
+    alone: code !== 'offline',
+    firm: code === 'rejected' || named,
   }
 }
 
@@ -95,16 +80,12 @@ export const slotFreeAt = (paidAt: number): number => paidAt - (BURST - 1) * SLO
 /** The one timer of a source. It never keeps a process alive and never overflows: it may ring early, so look again. */
 export function createAlarm(ring: () => void) {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const clear = () => {
-    clearTimeout(timer)
-    timer = undefined
-  }
   return {
-    clear,
+    /** Infinity: no timer. */
     set(delayMs: number) {
-      clear()
+      clearTimeout(timer)
       if (delayMs === Number.POSITIVE_INFINITY) return
-      timer = setTimeout(ring, Math.min(Math.max(Math.ceil(delayMs), 0), LONGEST_TIMER_MS))
+      timer = setTimeout(ring, Math.min(Math.ceil(delayMs), LONGEST_TIMER_MS))
       // A number in browsers, an object in Node.
       ;(timer as { unref?: () => void }).unref?.()
     },

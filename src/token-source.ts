@@ -128,6 +128,8 @@ export interface TokenSource {
 export const CLOSED = Object.freeze({ status: 'empty' } as const)
 
 const MAX_REFUSED = 50
+/** Asking again for more life is no use when the token has just been made. */
+const JUST_MADE_MS = 5000
 const QUERY = {
   queryKey: ['token'],
   retry: false,
@@ -156,21 +158,43 @@ const beginEpoch = () => {
   } as unknown as QueryClient
   return {
     query: cache.build<Token>(client, QUERY),
-    end: () => cache.clear(),
+    abort: () => cache.clear(),
+    /** Why it ended. */
+    over: undefined as TokenError | undefined,
     /** The request in the air. Only the flight that it names may land. */
     flight: undefined as object | undefined,
     failure: undefined as (Consequence & { readonly error: TokenError }) | undefined,
     failures: 0,
+    /** Tokens in a row that were refused at once, or given although they had been refused. */
     strikes: 0,
     refused: new Set<string>(),
     /** The refused token that the next answer is to replace. */
     rejected: undefined as string | undefined,
-    /** Whether a broker that stores tokens has to be told to replace one. */
+    /** There has been a token: from now on the source sees to a newer one, and tells the broker to replace its own. */
     refresh: false,
     /** On the monotonic clock: nobody asks the broker before. */
     notBefore: 0,
   }
 }
+
+/** A change is something that an app would show; one failure like the one before is none. */
+const isSame = (
+  a: Partial<TokenState & { token: string; expiresAt: number | null; error: TokenError }>,
+  b: typeof a,
+) =>
+  a.status === b.status &&
+  a.token === b.token &&
+  a.expiresAt === b.expiresAt &&
+  a.error?.code === b.error?.code &&
+  a.error?.message === b.error?.message
+
+const closedError = () => new TokenError('closed', 'The token source was closed.')
+
+const rejectedError = () =>
+  new TokenError(
+    'rejected',
+    'Weavy refuses the tokens of the token broker. Do both use the same environment, and does refresh=true replace a stored token?',
+  )
 
 const checkMs = (option: string, value: number | undefined, min: number, max: number): void => {
   if (value !== undefined && !(value >= min && value <= max))
@@ -210,15 +234,18 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const askBroker = fetchToken ?? createFetchToken(tokenUrl as string | URL, requestInit, options.fetch)
 
   let user = options.user
-  let closed = false
   let epoch = beginEpoch()
   let paidAt = 0
-  let state: TokenState = Object.freeze({ status: 'empty' })
-  let told: TokenState = state
+  let state: TokenState = Object.freeze({ status: 'empty' } as TokenState)
+  let told = state
   let stopWake: (() => void) | undefined
   const waiters = new Set<Waiter>()
   const listeners = new Set<(state: TokenState) => void>()
+  /** States that listeners have not been told yet. */
+  const news: TokenState[] = []
   const alarm = createAlarm(() => advance())
+
+  const isClosed = () => state === CLOSED
 
   const usable = (): Token | undefined => {
     const token = epoch.query.state.data
@@ -235,30 +262,30 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       return error ? { status: 'stale', ...held, error } : { status: 'ready', ...held }
     }
     if (error) return { status: error.code === 'signed_out' ? 'signed-out' : 'failed', error }
-    return { status: epoch.flight || waiters.size ? 'fetching' : 'empty' }
+    return { status: epoch.flight || waiters.size || epoch.refresh ? 'fetching' : 'empty' }
   }
 
   const getState = (): TokenState => {
-    if (closed) state = CLOSED
-    if (closed) return state
-    const next: Record<string, unknown> = describe()
-    const last: Record<string, unknown> = state
-    const differs = (key: string) => next[key] !== last[key]
-    if (['status', 'token', 'expiresAt', 'error'].some(differs)) state = Object.freeze(next) as TokenState
+    if (isClosed()) return state
+    const next = describe()
+    if (!isSame(state, next)) state = Object.freeze(next)
     return state
   }
 
+  /** Tells every listener every state, in order, whatever they do to the source meanwhile. */
   const publish = () => {
     if (getState() === told) return
     told = state
-    for (const listener of [...listeners]) {
-      try {
-        // Not `told`: a listener that changed the source has told the others already.
-        listener(state)
-      } catch (error) {
-        globalThis.reportError?.(error)
-      }
-    }
+    if (news.push(state) > 1) return
+    for (const next of news)
+      for (const listener of [...listeners])
+        try {
+          if (listeners.has(listener)) listener(next)
+        } catch (error) {
+          globalThis.reportError?.(error)
+        }
+    news.length = 0
+    if (isClosed()) listeners.clear()
   }
 
   const fail = (error: TokenError, n: number) => {
@@ -267,33 +294,21 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     epoch.notBefore = performance.now() + consequence.delayMs
   }
 
-  const strike = () => {
-    epoch.strikes += 1
-    epoch.query.setState({ data: undefined })
-    fail(
-      new TokenError(
-        'rejected',
-        'Weavy refuses the tokens that the token broker gives. Check that both use the same Weavy environment, and that the broker replaces its stored token on refresh=true.',
-      ),
-      epoch.strikes,
-    )
-  }
-
-  /** One request, and a second one when the first brought a token that had expired on the way. */
+  /** One request, and a second one when the first brought a token that had died on the way. */
   const fetchOnce = async (mine: typeof epoch, signal: AbortSignal): Promise<Token> => {
-    for (let attempt = 1; ; attempt++) {
+    for (let again = false; ; again = true) {
+      signal.throwIfAborted()
       const { refresh, rejected } = mine
       const asked = readClock()
       paidAt = takeSlot(paidAt, asked.mono)
       const answer = await ask(askBroker, { refresh, rejected, signal }, timeoutMs)
       const token = parseToken(answer, asked, refresh, refreshAheadMs)
+      const isRefused = mine.refused.has(token.value)
       mine.refresh = true
-      if (!isExpired(token)) return token
-      if (attempt > 1)
-        throw new TokenError(
-          'bad_response',
-          'The token broker twice answered with a token that had expired on arrival.',
-        )
+      if (!isRefused && !isExpired(token)) return token
+      if (isRefused && refresh) throw rejectedError()
+      if (again)
+        throw new TokenError('bad_response', 'The token broker gave a token that had already expired, twice.')
     }
   }
 
@@ -302,54 +317,57 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const flight = {}
     mine.flight = flight
     const land = (settle: () => void) => {
-      if (mine !== epoch || mine.flight !== flight) return
+      if (mine.over || mine.flight !== flight) return
       mine.flight = undefined
       settle()
       advance()
     }
     mine.query.fetch({ ...QUERY, queryFn: ({ signal }) => fetchOnce(mine, signal) }).then(
-      (token) =>
+      () =>
         land(() => {
-          // The same token as an answer to refresh=true.
-          if (mine.refused.has(token.value)) return strike()
           if (!mine.rejected) mine.strikes = 0
           mine.rejected = mine.failure = undefined
           mine.failures = mine.notBefore = 0
         }),
-      (error) =>
-        land(() => {
-          mine.failures += 1
-          fail(error, mine.failures)
-        }),
+      (error) => land(() => fail(error, error.code === 'rejected' ? ++mine.strikes : ++mine.failures)),
     )
   }
 
   const isDue = (asked: boolean): boolean => {
     if (waiters.size) return true
-    const token = epoch.query.state.data
-    const past = token !== undefined && msSince(token.asked) >= token.freshMs
-    return epoch.failure ? asked || epoch.failure.alone : past
+    if (epoch.failure) return asked || epoch.failure.alone
+    const token = usable()
+    return token ? msSince(token.asked) >= token.freshMs : epoch.refresh
+  }
+
+  const release = (waiter: Waiter): Waiter => {
+    waiters.delete(waiter)
+    return waiter
   }
 
   /** Looks at the clock and does whatever is due. Called after each event; `asked` when somebody wants a token now. */
   function advance(asked = false) {
-    if (closed || user === null) return
+    if (isClosed() || user === null) return
+    const mine = epoch
     const now = performance.now()
-    const opensAt = Math.max(epoch.notBefore, slotFreeAt(paidAt))
     const token = usable()
-    for (const waiter of [...waiters]) if (token && token !== waiter.tooShort) waiter.resolve(token.value)
+    for (const waiter of waiters) if (token && token !== waiter.tooShort) release(waiter).resolve(token.value)
     const due = isDue(asked)
-    if (due && !epoch.flight && now >= opensAt) fly()
-    const { flight, failure } = epoch
-    let next = Number.POSITIVE_INFINITY
-    for (const waiter of [...waiters]) {
-      if (token && !flight) waiter.resolve(token.value)
-      else if (failure && !failure.waits && !flight) waiter.reject(failure.error)
+    const opensAt = Math.max(mine.notBefore, slotFreeAt(paidAt))
+    if (due && !mine.flight && now >= opensAt) fly()
+    // `fetchToken` may have called anything here.
+    if (mine.over) return
+    const { flight, failure } = mine
+    let next = due && !flight ? opensAt - now : Number.POSITIVE_INFINITY
+    for (const waiter of waiters) {
+      if (token && !flight) release(waiter).resolve(token.value)
+      else if (failure && !failure.waits && !flight) release(waiter).reject(failure.error)
       else if (now >= waiter.until)
-        waiter.reject(failure?.error ?? new TokenError('timeout', `No token within ${maxWaitMs} ms.`))
+        release(waiter).reject(
+          failure?.error ?? new TokenError('timeout', `No token within ${maxWaitMs} ms.`),
+        )
       else next = Math.min(next, waiter.until - now)
     }
-    if (due && !flight) next = Math.min(next, opensAt - now)
     if (token) {
       const age = msSince(token.asked)
       next = Math.min(next, (age < token.freshMs ? token.freshMs : token.lifetimeMs) - age)
@@ -373,45 +391,39 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     epoch.rejected = value
     epoch.refresh = true
     if (!token) return
-    if (msSince(token.asked) >= REFUSED_AT_ONCE_MS) epoch.strikes = 0
-    if (epoch.strikes >= MAX_STRIKES) return strike()
-    if (epoch.strikes)
-      epoch.notBefore = Math.max(epoch.notBefore, performance.now() + retryDelayMs(epoch.strikes))
-    epoch.strikes += 1
     query.setState({ data: undefined })
+    if (msSince(token.asked) >= REFUSED_AT_ONCE_MS) epoch.strikes = 0
+    const n = epoch.strikes++
+    if (n >= MAX_STRIKES) fail(rejectedError(), n + 1)
+    else if (n) epoch.notBefore = Math.max(epoch.notBefore, performance.now() + retryDelayMs(n))
   }
 
-  const wait = (tooShort: Token | undefined, signal: AbortSignal | undefined): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const leave = () => {
-        waiters.delete(waiter)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const waiter: Waiter = {
-        until: performance.now() + maxWaitMs,
-        tooShort,
-        resolve: (token) => {
-          leave()
-          resolve(token)
-        },
-        reject: (reason) => {
-          leave()
-          reject(reason)
-        },
-      }
-      const onAbort = () => {
-        waiter.reject(signal?.reason)
-        if (epoch.flight && !isDue(false)) {
-          epoch.flight = undefined
-          void epoch.query.cancel({ silent: true })
+  const wait = async (tooShort: Token | undefined, signal: AbortSignal | undefined): Promise<string> => {
+    const mine = epoch
+    let onAbort = () => {}
+    stopWake ??= onWake(wake)
+    try {
+      const token = await new Promise<string>((resolve, reject) => {
+        const waiter: Waiter = { until: performance.now() + maxWaitMs, tooShort, resolve, reject }
+        onAbort = () => {
+          release(waiter).reject(signal?.reason)
+          if (mine.flight && !isDue(false)) {
+            mine.flight = undefined
+            void mine.query.cancel({ silent: true })
+          }
+          advance()
         }
-        advance()
-      }
-      waiters.add(waiter)
-      signal?.addEventListener('abort', onAbort)
-      stopWake ??= onWake(wake)
-      advance(true)
-    })
+        signal?.addEventListener('abort', onAbort)
+        waiters.add(waiter)
+        advance(true)
+      })
+      // A listener that heard of the token may have switched the user.
+      if (mine.over) throw mine.over
+      return token
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
 
   const getToken = async (request?: GetTokenOptions): Promise<string> => {
     if (!request) {
@@ -420,54 +432,62 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     }
     const { rejected, minValidityMs = 0, signal } = request ?? {}
     signal?.throwIfAborted()
-    if (closed) throw closedError()
+    if (isClosed()) throw closedError()
     if (user === null) throw epoch.failure?.error
     if (rejected) refuse(rejected)
     const token = usable()
-    const longEnough =
-      !token ||
-      token.lifetimeMs - msSince(token.asked) >= minValidityMs ||
-      // Even a token made for us does not live that long.
-      (token.refreshed && token.lifetimeMs < minValidityMs)
-    if (!token || !longEnough) return wait(token, signal)
+    if (!token) return wait(token, signal)
+    const age = msSince(token.asked)
+    const isShort = token.lifetimeMs - age < minValidityMs
+    // No newer token would live longer.
+    const isBest = token.refreshed && (age < JUST_MADE_MS || token.lifetimeMs <= minValidityMs)
+    if (isShort && !isBest) return wait(token, signal)
     advance(true)
     return token.value
   }
 
   const createTokenFactory = (): TokenFactory => {
     let handed: string | undefined
+    let from = epoch
     return async (refresh = false) => {
-      handed = await getToken(refresh && handed ? { rejected: handed } : undefined)
-      return handed
+      const mine = epoch
+      // What an earlier user was handed says nothing about this one's token.
+      const rejected = refresh && from === mine ? handed : undefined
+      const token = await getToken(rejected ? { rejected } : undefined)
+      from = mine
+      handed = token
+      return token
     }
   }
 
-  const closedError = () => new TokenError('closed', 'The token source was closed.')
+  const beSignedOut = () => {
+    if (user === null) fail(new TokenError('signed_out', 'Nobody is signed in.'), 1)
+  }
 
   const restart = (reason: TokenError) => {
-    epoch.end()
+    epoch.over = reason
+    epoch.abort()
     epoch = beginEpoch()
-    alarm.clear()
-    if (user === null) fail(new TokenError('signed_out', 'Nobody is signed in.'), 1)
-    for (const waiter of [...waiters]) waiter.reject(reason)
+    alarm.set(Number.POSITIVE_INFINITY)
+    for (const waiter of waiters) release(waiter).reject(reason)
+    beSignedOut()
     publish()
   }
 
   const clear = () => {
-    if (!closed) restart(new TokenError('superseded', 'The user changed while the caller waited. Ask again.'))
+    if (!isClosed())
+      restart(new TokenError('superseded', 'The user was switched, or the source cleared. Ask again.'))
   }
 
   const close = () => {
-    if (closed) return
-    closed = true
+    if (isClosed()) return
+    state = CLOSED
     stopWake?.()
     restart(closedError())
-    listeners.clear()
   }
 
-  if (user === null) fail(new TokenError('signed_out', 'Nobody is signed in.'), 1)
-  getState()
-  told = state
+  beSignedOut()
+  told = getState()
 
   return {
     getToken,
@@ -476,13 +496,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     getState,
     subscribe(listener) {
       const entry: typeof listener = (next) => listener(next)
-      if (!closed) listeners.add(entry)
+      if (!isClosed()) listeners.add(entry)
       return () => {
         listeners.delete(entry)
       }
     },
     setUser(next) {
-      if (closed || next === user) return
+      if (isClosed() || next === user) return
       user = next
       clear()
     },
