@@ -8,6 +8,7 @@ import { TimeoutError, within } from './within.js'
 export const USER_TIMEOUT_MS = 8_000
 
 export interface SignedInUser {
+  /** Checked. */
   uid: string
   profile: Profile
 }
@@ -39,8 +40,8 @@ export async function signedInUser(user: () => unknown): Promise<SignedInUser | 
       const advice = 'A Response is to be thrown.'
       throw new Problem('invalid_user', `user() must return an object with a uid, or null. ${advice}`)
     }
-    const { uid, ...profile } = found as Record<string, unknown>
-    return { uid: checkUid(uid), profile }
+    const profile = found as Profile
+    return { uid: checkUid(profile.uid), profile }
   } catch (error) {
     if (isResponse(error)) return error
     throw failure(error)

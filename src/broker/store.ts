@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { TimeoutError, within } from './within.js'
+import { isThenable, TimeoutError, within } from './within.js'
 
 /** How long a request waits for the store. */
 export const STORE_TIMEOUT_MS = 1_000
@@ -39,8 +39,8 @@ export function createMemoryStore(maxEntries = MEMORY_STORE_ENTRIES): TokenStore
 
 /** A store that never rejects and never takes longer than {@link STORE_TIMEOUT_MS}. */
 export interface GuardedStore {
-  /** The value, or undefined: missing, failed, too slow, or left alone. */
-  get(key: string): Promise<unknown>
+  /** The value or a promise of it; undefined when it is missing, or the store failed, was too slow, or is left alone. */
+  get(key: string): unknown
   /** `ttlMs` may be any number; nothing is stored when it is below 1. */
   set(key: string, value: unknown, ttlMs: number): Promise<void>
   delete(key: string): Promise<void>
@@ -55,7 +55,8 @@ export interface GuardedStore {
 export function guardStore(store: TokenStore, log: (line: string) => void): GuardedStore {
   const failing = new Set<keyof TokenStore>()
   let isHanging = false
-  let restsUntil = Number.NEGATIVE_INFINITY
+  /** Counts while the store hangs; by the monotonic clock. */
+  let restsUntil = 0
 
   function noteFailure(operation: keyof TokenStore, reason: string) {
     if (failing.size === 0) log(`The token store failed (${operation}: ${reason}). Going on without it.`)
@@ -69,28 +70,40 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
     if (isHanging) failing.clear()
     else failing.delete(operation)
     isHanging = false
-    restsUntil = Number.NEGATIVE_INFINITY
     if (failing.size === 0) log('The token store works again.')
   }
 
-  async function attempt(operation: keyof TokenStore, call: () => unknown): Promise<unknown> {
-    const now = performance.now()
-    // Without a delete, what a client has queued before would bring a forgotten token back.
-    if (now < restsUntil && operation !== 'delete') return undefined
-    if (isHanging) restsUntil = now + STORE_TIMEOUT_MS
+  function noteResult(operation: keyof TokenStore, result: unknown): unknown {
+    if (operation === 'set' && result === false) noteFailure(operation, 'returned false')
+    else noteSuccess(operation)
+    return result
+  }
+
+  function noteError(operation: keyof TokenStore, error: unknown): undefined {
+    const isTimeout = error instanceof TimeoutError
+    if (isTimeout) {
+      isHanging = true
+      restsUntil = performance.now() + STORE_REST_MS
+    }
+    noteFailure(operation, isTimeout ? `no answer within ${STORE_TIMEOUT_MS} ms` : 'an error')
+  }
+
+  function attempt(operation: keyof TokenStore, call: () => unknown): unknown {
+    if (isHanging) {
+      const now = performance.now()
+      // Without a delete, what a client has queued before would bring a forgotten token back.
+      if (now < restsUntil && operation !== 'delete') return undefined
+      restsUntil = now + STORE_TIMEOUT_MS
+    }
     try {
-      const result = await within(STORE_TIMEOUT_MS, call())
-      if (operation === 'set' && result === false) noteFailure(operation, 'returned false')
-      else noteSuccess(operation)
-      return result
+      const result = within(STORE_TIMEOUT_MS, call())
+      if (!isThenable(result)) return noteResult(operation, result)
+      return result.then(
+        (value) => noteResult(operation, value),
+        (error) => noteError(operation, error),
+      )
     } catch (error) {
-      const isTimeout = error instanceof TimeoutError
-      if (isTimeout) {
-        isHanging = true
-        restsUntil = performance.now() + STORE_REST_MS
-      }
-      noteFailure(operation, isTimeout ? `no answer within ${STORE_TIMEOUT_MS} ms` : 'an error')
-      return undefined
+      return noteError(operation, error)
     }
   }
 

@@ -8,14 +8,14 @@ import {
   wasJustReplaced,
 } from './stored-token.js'
 import type { Profile, WeavyApi } from './weavy-api.js'
-import { TimeoutError, within } from './within.js'
+import { isThenable, TimeoutError, within } from './within.js'
 
-/** How long a request waits for its token, store included. Above the sum of what a store and Weavy may take. */
-export const TOKEN_TIMEOUT_MS = 9_500
+/** How long a request waits for a flight. Above the sum of what the store and Weavy may take. */
+export const FLIGHT_TIMEOUT_MS = 9_500
 
 export interface UserTokens {
   /** A stored token that is good for a while yet, else a new one. */
-  current(uid: string, profile: Profile): Promise<StoredToken>
+  current(uid: string, profile: Profile): StoredToken | Promise<StoredToken>
   /** A token that nobody was handed before this call, or one that replaced another a moment ago. */
   replaced(uid: string, profile: Profile): Promise<StoredToken>
   /** Drops the stored token; what is on its way now is not stored. */
@@ -50,11 +50,6 @@ export function createUserTokens(
 ): UserTokens {
   const slots = new Map<string, Slot>()
 
-  async function read(slot: Slot): Promise<StoredToken | undefined> {
-    const stored = parseStoredToken(await store.get(keyOf(slot.uid)))
-    return newer(slot.latest, stored)
-  }
-
   async function issue(slot: Slot, profile: Profile, isReplacement: boolean): Promise<StoredToken> {
     const issuedAt = Date.now()
     const { token, lifetimeMs } = await weavy.issueToken(slot.uid, profile)
@@ -74,8 +69,19 @@ export function createUserTokens(
   }
 
   /** Joins the flight of this slot or becomes it. */
-  function fly(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
-    if (slot.flight !== undefined) return slot.flight
+  async function fly(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
+    const flight = slot.flight ?? takeOff(slot, start)
+    try {
+      return await within(FLIGHT_TIMEOUT_MS, flight)
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
+      // It may never land (some runtimes end a request's work with its client): the next request starts afresh.
+      detach(slot)
+      throw new Problem('weavy_timeout', `No token within ${FLIGHT_TIMEOUT_MS} ms.`)
+    }
+  }
+
+  function takeOff(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
     const flight = start().finally(() => {
       if (slot.flight === flight) slot.flight = undefined
     })
@@ -83,9 +89,10 @@ export function createUserTokens(
     return flight
   }
 
-  async function current(slot: Slot, profile: Profile): Promise<StoredToken> {
-    const stored = await read(slot)
-    return isReusable(stored) ? stored : fly(slot, () => issue(slot, profile, false))
+  async function current(slot: Slot, profile: Profile, read: unknown): Promise<StoredToken> {
+    const stored = parseStoredToken(await read)
+    const newest = newer(slot.latest, stored)
+    return isReusable(newest) ? newest : fly(slot, () => issue(slot, profile, false))
   }
 
   /**
@@ -94,9 +101,10 @@ export function createUserTokens(
    */
   function replaced(slot: Slot, profile: Profile): Promise<StoredToken> {
     return fly(slot, async () => {
-      const stored = await read(slot)
-      const isFresh = isReusable(stored) && wasJustReplaced(stored, Date.now())
-      return isFresh ? stored : issue(slot, profile, true)
+      const stored = parseStoredToken(await store.get(keyOf(slot.uid)))
+      const newest = newer(slot.latest, stored)
+      const isFresh = isReusable(newest) && wasJustReplaced(newest, Date.now())
+      return isFresh ? newest : issue(slot, profile, true)
     })
   }
 
@@ -116,12 +124,7 @@ export function createUserTokens(
     slots.set(uid, slot)
     slot.requests += 1
     try {
-      return await within(TOKEN_TIMEOUT_MS, work(slot))
-    } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error
-      // Its flight may never land (some runtimes end a request's work with its client): the next one starts afresh.
-      detach(slot)
-      throw new Problem('weavy_timeout', `No token within ${TOKEN_TIMEOUT_MS} ms.`)
+      return await work(slot)
     } finally {
       slot.requests -= 1
       if (slot.requests === 0) detach(slot)
@@ -129,7 +132,12 @@ export function createUserTokens(
   }
 
   return {
-    current: (uid, profile) => inSlot(uid, (slot) => current(slot, profile)),
+    current(uid, profile) {
+      const read = store.get(keyOf(uid))
+      // A store in this process has answered by now; nothing can happen in between that a slot would be needed for.
+      const stored = isThenable(read) ? undefined : parseStoredToken(read)
+      return isReusable(stored) ? stored : inSlot(uid, (slot) => current(slot, profile, read))
+    },
     replaced: (uid, profile) => inSlot(uid, (slot) => replaced(slot, profile)),
     async forget(uid) {
       const slot = slots.get(uid)

@@ -8,7 +8,7 @@ export const WEAVY_TIMEOUT_MS = 8_000
 /** How long a profile update may hold up a token that is there already. */
 export const PROFILE_TIMEOUT_MS = 2_000
 
-/** What the app tells Weavy about a user; everything of a `BrokerUser` but its uid. */
+/** What the app tells Weavy about a user: a `BrokerUser`, whose uid goes into the URL and not into the body. */
 export type Profile = Record<string, unknown>
 
 export interface IssuedToken {
@@ -106,7 +106,7 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
         failed: ISSUING_FAILED,
         method: 'POST',
         path: `${pathOf(uid)}/tokens`,
-        body: { ...profile, expires_in: expiresIn },
+        body: { ...profile, uid: undefined, expires_in: expiresIn },
         timeoutMs: WEAVY_TIMEOUT_MS,
       })
       return parseIssuedToken(text, expiresIn)
@@ -116,7 +116,7 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
         failed: UPDATING_FAILED,
         method: 'PUT',
         path: pathOf(uid),
-        body: profile,
+        body: { ...profile, uid: undefined },
         timeoutMs: PROFILE_TIMEOUT_MS,
       })
     },

@@ -3,12 +3,30 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
 }
 
-/** Settles as `work` does, or rejects with {@link TimeoutError} after `ms`. What `work` does later is ignored. */
-export function within<T>(ms: number, work: T | PromiseLike<T>): Promise<T> {
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}
+
+/**
+ * Settles as `work` does, or rejects with {@link TimeoutError} after `ms`. What `work` does later is ignored.
+ *
+ * What is there already costs no timer: a value is returned as it is, a settled promise is heard before one is set.
+ */
+export function within<T>(ms: number, work: T | PromiseLike<T>): T | Promise<T> {
+  if (!isThenable(work)) return work
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new TimeoutError(`Not settled within ${ms} ms`)), ms)
-    Promise.resolve(work)
-      .finally(() => clearTimeout(timer))
-      .then(resolve, reject)
+    let isSettled = false
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const settle = <V>(next: (value: V) => void) => {
+      return (value: V) => {
+        isSettled = true
+        clearTimeout(timer)
+        next(value)
+      }
+    }
+    Promise.resolve(work).then(settle(resolve), settle(reject))
+    queueMicrotask(() => {
+      if (!isSettled) timer = setTimeout(() => reject(new TimeoutError(`Not settled within ${ms} ms`)), ms)
+    })
   })
 }

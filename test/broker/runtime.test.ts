@@ -9,6 +9,7 @@ const web = {
   fetch: async () => Response.json({ access_token: 'wyu_1', expires_in: 3600 }),
   Headers,
   performance,
+  queueMicrotask,
   Request,
   Response,
   clearTimeout,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
-import { TOKEN_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
+import { FLIGHT_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
 import { ask, askForNewToken, askForToken, createTestBroker } from './ask.js'
 import { createDeferred } from './deferred.js'
 
@@ -200,7 +200,7 @@ describe('a call to Weavy that never ends', () => {
     fetch.mockImplementation(async () => Response.json({ access_token: 'wyu_2', expires_in: 3600 }))
     const { broker } = createTestBroker({ fetch })
     const replies = [ask(broker), ask(broker)]
-    await vi.advanceTimersByTimeAsync(TOKEN_TIMEOUT_MS)
+    await vi.advanceTimersByTimeAsync(FLIGHT_TIMEOUT_MS)
     expect((await Promise.all(replies)).map(({ status }) => status)).toEqual([504, 504])
     expect(await askForToken(broker)).toBe('wyu_2')
     hang.resolve(Response.json({ access_token: 'wyu_1', expires_in: 3600 }))
