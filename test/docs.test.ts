@@ -16,56 +16,75 @@ interface Block {
   readonly document: string
   readonly line: number
   readonly language: string
+  /** The path that the paragraph above the block begins with, if it does. */
+  readonly path: string | undefined
   readonly code: string
 }
 
-const blocksOf = (document: string): Block[] =>
-  [...read(document).matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)].map(
-    ({ 1: indent = '', 2: language = '', 3: code = '', index }) => ({
-      document,
-      line: read(document).slice(0, index).split('\n').length + 1,
-      language,
-      code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    }),
+const blocksOf = (document: string): Block[] => {
+  const text = read(document)
+  return [...text.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)].map(
+    ({ 1: indent = '', 2: language = '', 3: code = '', index }) => {
+      const before = text.slice(0, index)
+      return {
+        document,
+        line: before.split('\n').length + 1,
+        language,
+        path: /^`([\w/.-]+\.tsx?)`.*$/.exec(before.trimEnd().split('\n\n').at(-1) ?? '')?.[1],
+        code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+      }
+    },
   )
+}
 const blocks = documents.flatMap(blocksOf)
 
-/** What examples take from the app around them. Ambient, so that an example shows only what the reader writes. */
+/** What examples take from the app around them, so that each shows only what the reader writes. */
 const APP = `
 declare function readSession(request: Request): Promise<{ userId: string; name: string } | null>
 declare function readCookie(name: string): string
 declare const session: { userId: string }
 declare const csrfToken: string
+declare module 'next/dynamic' {
+  export default function dynamic<T>(load: () => Promise<{ default: T }>, options: { ssr: boolean }): T
+}
+declare module 'next/headers' {
+  export function headers(): Promise<Headers>
+}
+`
+const SESSION = `
+export declare function readSession(request: { headers: Headers }): Promise<{ userId: string; name: string } | null>
 `
 
-/** Blocks that say \`import\` are modules; the others run one after the other in the reader's mind, not here. */
+/** Compiles every block as a module of its own, in memory; one with a path can be imported from those beside it. */
 function typeErrorsOf(examples: readonly Block[]): string[] {
-  const config = ts.parseJsonConfigFileContent(
-    ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config,
-    ts.sys,
-    root,
-  )
-  // In the root, so that packages are found; only in memory, so that nothing is left behind.
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
+  const place = (document: string, path: string) => join(root, 'examples', document, path)
   const files = new Map(
-    examples.map((block) => [
-      join(root, `${block.document.replaceAll(/\W/g, '_')}_${block.line}.${block.language}`),
-      { block, text: `${block.code}\nexport {}\n` },
-    ]),
+    examples.map((block) => {
+      const { document, line, language, path = `${line}.${language}`, code } = block
+      return [place(document, path), { block, text: `${code}\nexport {}\n` }]
+    }),
   )
-  const ambient = join(root, 'examples_app.d.ts')
-  const options = { ...config.options, noEmit: true, allowJs: true }
+  const support = new Map([[place('', 'app.d.ts'), APP]])
+  for (const { document } of examples) support.set(place(document, 'app/session.ts'), SESSION)
+
   const host = ts.createCompilerHost(options)
-  const { getSourceFile, fileExists, readFile } = host
-  const textOf = (file: string) => (resolve(file) === ambient ? APP : files.get(resolve(file))?.text)
+  const { getSourceFile, fileExists, readFile, directoryExists } = host
+  const textOf = (file: string) => files.get(resolve(file))?.text ?? support.get(resolve(file))
   host.fileExists = (file) => textOf(file) !== undefined || fileExists(file)
   host.readFile = (file) => textOf(file) ?? readFile(file)
+  host.directoryExists = (directory) =>
+    [...files.keys(), ...support.keys()].some((file) => file.startsWith(`${resolve(directory)}/`)) ||
+    Boolean(directoryExists?.(directory))
   host.getSourceFile = (file, target, ...rest) => {
     const text = textOf(file)
     return text === undefined
       ? getSourceFile(file, target, ...rest)
       : ts.createSourceFile(file, text, target, true)
   }
-  const program = ts.createProgram([ambient, ...files.keys()], options, host)
+
+  const program = ts.createProgram([...support.keys(), ...files.keys()], options, host)
   return [...files].flatMap(([file, { block }]) => {
     const source = program.getSourceFile(file)
     if (!source) return [`${block.document}:${block.line} was not compiled`]
@@ -88,6 +107,7 @@ describe('examples', () => {
       document: 'x.md',
       line: 3,
       language: 'ts',
+      path: undefined,
       code: "import 'weavy-token'\nconst n: number = 'one'",
     }
     expect(typeErrorsOf([wrong])).toEqual(["x.md:4 Type 'string' is not assignable to type 'number'."])
