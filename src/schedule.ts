@@ -19,8 +19,11 @@ const COOLDOWN_MS = [15_000, 30_000, 60_000, 120_000, 240_000]
 const SIGNED_OUT_MS = 30_000
 const MAX_RETRY_AFTER_MS = 3_600_000
 
-/** How many refusals in a row, each of them of a fresh token, before the source gives up for a while. */
-export const MAX_STRIKES = 3
+/**
+ * How many refusals in a row, each of them of a fresh token, before the source gives up for a while. With their delays
+ * they take 7 s: a broker that shares one replacement among many tabs for 5 s is given the time to make another.
+ */
+export const MAX_STRIKES = 5
 /** A token that is refused younger than this is a strike; an older one was simply revoked. */
 export const REFUSED_AT_ONCE_MS = 30_000
 

@@ -84,8 +84,10 @@ function stubMachine() {
   vi.stubGlobal('addEventListener', (_: string, listener: () => void) => onLine.add(listener))
   vi.stubGlobal('removeEventListener', (_: string, listener: () => void) => onLine.delete(listener))
   return {
-    /** Never moved: how much time has really passed. */
-    truth: real.mono,
+    /** Time as timers see it: none passes in a jump. */
+    awake: real.mono,
+    /** Time as it really passed, while timers stood still as well. */
+    truth: () => real.mono() + offset.mono,
     jump: (clock: 'wall' | 'mono', ms: number) => {
       // The monotonic clock may stand still, but never goes back.
       offset[clock] += clock === 'mono' ? Math.max(ms, 0) : ms
@@ -167,7 +169,7 @@ async function live(steps: readonly Step[]) {
   let held: string | undefined
   const judge = (begunIn: number, request: Promise<string>) => {
     pending += 1
-    const begun = machine.truth()
+    const begun = machine.awake()
     request.then(
       (token) => {
         pending -= 1
@@ -181,7 +183,7 @@ async function live(steps: readonly Step[]) {
       (error) => {
         pending -= 1
         if (error !== 'left' && !(error instanceof TokenError)) violations.push(`an untyped error: ${error}`)
-        if (machine.truth() - begun > 15_001) violations.push('a late answer')
+        if (machine.awake() - begun > 15_001) violations.push('a late answer')
       },
     )
   }
@@ -252,7 +254,7 @@ test('whatever happens, no dead, refused or foreign token is handed out, and not
         vi.clearAllTimers()
       }
     }),
-    { numRuns: 10_000 },
+    { numRuns: 5000 },
   )
 }, 120_000)
 
@@ -279,4 +281,4 @@ test('a hostile app and a hostile broker for an hour: never more than 30 request
   expect(at.length).toBeGreaterThan(100)
   for (const [i, from] of at.entries())
     expect((at[i + 30] ?? Number.POSITIVE_INFINITY) - from).toBeGreaterThanOrEqual(60_000)
-})
+}, 60_000)
