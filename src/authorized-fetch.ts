@@ -31,7 +31,7 @@ const isStream = (body: unknown): boolean =>
  * `Authorization` header of the caller, or when a stream would have to be sent again
  * @throws {TokenError} any code, from a call, when there is no token to begin with; the reason of `signal` when that
  * aborts
- * @see https://fetch.spec.whatwg.org/#http-redirect-fetch step 13: the header is dropped across origins
+ * @see https://fetch.spec.whatwg.org/#http-redirect-fetch drops the header across origins
  * @example
  * ```ts
  * import { createAuthorizedFetch, createTokenSource } from 'weavy-token'
