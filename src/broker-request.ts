@@ -123,7 +123,10 @@ export async function ask(
   // Raced, not only aborted: a function that ignores its signal must not hold the slot.
   let timer: ReturnType<typeof setTimeout> | undefined
   const cut = new Promise<never>((_, reject) => {
-    abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
+    abort.signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(abort.signal.reason)
+    })
     timer = setTimeout(() => abort.abort(timeout), timeoutMs)
     ;(timer as { unref?: () => void }).unref?.()
   })
@@ -135,7 +138,8 @@ export async function ask(
     if (error instanceof SyntaxError)
       throw new TokenError('bad_response', 'The token broker answered with something that is not JSON.')
     // What quotes an answer is no cause to keep; a SyntaxError does so in part.
-    const cause = /wy[us]_/.test(`${error} ${Object(error).stack}`) ? undefined : error
+    const { message = error, stack } = Object(error)
+    const cause = /wy[us]_/.test(String(message) + stack) ? undefined : error
     if (isOffline()) throw new TokenError('offline', 'The browser is offline.', { cause })
     throw new TokenError('unreachable', 'The token broker could not be reached (network, CORS or CSP).', {
       cause,
