@@ -4,6 +4,8 @@ import type { Fault } from './stand-in/broker.js'
 export const LANES = ['vanilla', 'react', 'built-in'] as const
 export type LaneName = (typeof LANES)[number]
 
+const ACTIONS = ['begin', 'followed', 'revoke', 'drop-hub'] as const
+
 export const LIFETIMES_S = [5, 10, 20, 60, 300, 3600] as const
 
 /** What can be wrong with the broker. */
@@ -30,9 +32,12 @@ export interface Settings {
 
 export const DEFAULTS: Settings = { lifetimeSeconds: 20, fault: null, user: 'alice', forbidden: false }
 
-/** What a page may ask of its lane: `begin` counts from zero, with a broker that holds no token. */
+/**
+ * What a page may ask of its lane. `begin` counts from zero, with a broker that holds no token; `followed` says that the
+ * page has switched to the user who is signed in.
+ */
 export interface Order {
-  do?: 'begin' | 'revoke' | 'drop-hub'
+  do?: (typeof ACTIONS)[number]
   settings?: Partial<Settings>
 }
 
@@ -43,14 +48,17 @@ export interface Report {
   weavy: {
     /** Tokens issued. */
     tokens: number
-    /** Requests answered with 401, for a token that is dead. */
+    /** Requests for which a token is needed, but the hub's WebSocket. */
+    requests: number
+    /** Those answered with 401, for a token that is dead. */
     refused: number
-    /** Requests answered with 403. */
+    /** Those answered with 403. */
     forbidden: number
-    /** Requests as somebody who is not signed in any more. */
+    /** Those as somebody else than the user whom the page has switched to. */
     wrongUser: number
-    /** Hub connections that are open. */
+    /** Hub connections that are open, and that were opened. */
     hubs: number
+    hubsOpened: number
   } | null
 }
 
@@ -62,7 +70,7 @@ export function parseOrder(body: unknown): Order {
   const { lifetimeSeconds, fault, user, forbidden, ...others } = settings as Record<string, unknown>
   const isKnown =
     Object.keys(rest).length + Object.keys(others).length === 0 &&
-    isOneOf([undefined, 'begin', 'revoke', 'drop-hub'], action) &&
+    isOneOf([undefined, ...ACTIONS], action) &&
     isOneOf([undefined, ...LIFETIMES_S], lifetimeSeconds) &&
     isOneOf([undefined, null, ...Object.keys(FAULTS)], fault) &&
     isOneOf([undefined, null, ...USERS], user) &&

@@ -24,7 +24,7 @@ export async function createLane(environment: Environment | null): Promise<Lane>
   let settings: Settings = DEFAULTS
   let tokenBroker: TokenBroker
   let begun = 0
-  let signedInAt = 0
+  let followedAt = 0
 
   /** A broker that holds no token, so that the next one has the lifetime that is set now. */
   function renewBroker() {
@@ -44,7 +44,7 @@ export async function createLane(environment: Environment | null): Promise<Lane>
     const before = settings
     settings = { ...settings, ...changes }
     faulty.fault = settings.fault && FAULTS[settings.fault]
-    if (settings.user !== before.user) signedInAt = Date.now()
+    if (settings.user !== before.user) followedAt = Number.POSITIVE_INFINITY
     if (settings.lifetimeSeconds !== before.lifetimeSeconds) renewBroker()
     standIn?.forbid(FORBIDDEN_PATH, settings.forbidden)
   }
@@ -56,17 +56,18 @@ export async function createLane(environment: Environment | null): Promise<Lane>
       if (!standIn && (action === 'revoke' || action === 'drop-hub' || changes.forbidden))
         throw new TypeError('only a stand-in environment can do this')
       if (action === 'begin') {
-        begun = signedInAt = Date.now()
+        begun = Date.now()
         apply({ ...DEFAULTS, ...changes })
         renewBroker()
       } else apply(changes)
+      if (action === 'begin' || action === 'followed') followedAt = Date.now()
       if (action === 'revoke') standIn?.revokeAll()
       if (action === 'drop-hub') standIn?.dropHubs()
     },
     report() {
       const asked = faulty.requests.filter(({ at }) => at >= begun)
       const seen = standIn?.requests.filter(({ at }) => at >= begun) ?? []
-      const isByUser = ({ kind }: (typeof seen)[number]) => kind !== 'token' && kind !== 'profile'
+      const byUser = seen.filter(({ kind }) => kind === 'api' || kind === 'upload' || kind === 'negotiate')
       const uid = uidOf(settings.user)
       return {
         weavyUrl: String(weavyUrl),
@@ -77,11 +78,12 @@ export async function createLane(environment: Environment | null): Promise<Lane>
         },
         weavy: standIn && {
           tokens: seen.filter(({ kind, status }) => kind === 'token' && status === 200).length,
-          refused: seen.filter((one) => isByUser(one) && one.status === 401).length,
-          forbidden: seen.filter(({ status }) => status === 403).length,
-          wrongUser: seen.filter(
-            (one) => isByUser(one) && one.at > signedInAt && one.uid !== undefined && one.uid !== uid,
-          ).length,
+          requests: byUser.length,
+          refused: byUser.filter(({ status }) => status === 401).length,
+          forbidden: byUser.filter(({ status }) => status === 403).length,
+          wrongUser: byUser.filter((one) => one.at > followedAt && one.uid !== undefined && one.uid !== uid)
+            .length,
+          hubsOpened: seen.filter(({ kind, status }) => kind === 'hub' && status === 101).length,
           hubs: standIn.hubs,
         },
       }

@@ -14,14 +14,16 @@ export interface DemoOptions {
   port: number
   /** Null brings stand-ins. */
   environment: Environment | null
+  /** Where the built pages are. @default demo/dist */
+  pages?: string
 }
 
 /**
  * Serves the built pages, a broker for each, and what their controls ask for, on the loopback interface.
  * @throws {SetupError} when the pages are not built or the port is taken
  */
-export async function serveDemo({ port, environment }: DemoOptions): Promise<Listening> {
-  if (!existsSync(`${BUILT_PAGES}/index.html`))
+export async function serveDemo({ port, environment, pages = BUILT_PAGES }: DemoOptions): Promise<Listening> {
+  if (!existsSync(`${pages}/index.html`))
     throw new SetupError('The pages are not built. `npm run demo` builds them, then serves them.')
   const app = new Hono()
   const lanes = await Promise.all(
@@ -42,8 +44,8 @@ export async function serveDemo({ port, environment }: DemoOptions): Promise<Lis
       return lane
     }),
   )
-  app.get('*', serveStatic({ root: BUILT_PAGES }))
-  app.get('*', serveStatic({ root: BUILT_PAGES, rewriteRequestPath: (path) => `${path}.html` }))
+  app.get('*', serveStatic({ root: pages }))
+  app.get('*', serveStatic({ root: pages, rewriteRequestPath: (path) => `${path}.html` }))
 
   async function closeLanes() {
     await Promise.all(lanes.map((lane) => lane.close()))

@@ -1,9 +1,8 @@
+// <wy-messenger> stands in the HTML of this page.
 import { Weavy } from '@weavy/uikit-web'
 
 export function openChat(weavyUrl: string, tokenUrl: string) {
-  const weavy = new Weavy({ url: weavyUrl, tokenUrl })
-  document.querySelector('#chat')?.append(document.createElement('wy-messenger'))
-  return weavy
+  return new Weavy({ url: weavyUrl, tokenUrl })
 }
 
 // Another user: await weavy.reset()

@@ -8,7 +8,6 @@ const weavy = openChat(weavyUrl, tokenUrl)
 const subject = begin({
   weavy,
   // The UIKit has nothing that forgets a user, but this, which keeps the token.
-  signOut: () => void weavy.reset(),
   signIn: () => void weavy.reset(),
   renew: () => void weavy.getToken(true).catch(() => {}),
 })

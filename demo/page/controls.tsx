@@ -19,7 +19,7 @@ const FAULT_NAMES: [FaultName | null, string, string][] = [
   [
     'slow',
     'slow (3 s)',
-    'A refresh takes 3 s. It begins early enough that no request waits for it, unless lives are shorter.',
+    'A refresh takes 3 s. With lives of 1 min and more it begins early enough that no request waits for it.',
   ],
   [
     'down',

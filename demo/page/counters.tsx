@@ -32,18 +32,28 @@ const COUNTS: Count[] = [
     of: ({ history }, report) => [history.counts.refreshes, report?.broker.refreshes],
   },
   {
+    id: 'broker-failed',
+    name: '… that failed',
+    of: ({ history }, report) => [history.counts.brokerFailures, report?.broker.failed],
+  },
+  {
+    id: 'requests',
+    name: 'Requests to Weavy',
+    of: ({ history }, report) => [history.counts.requests, report?.weavy?.requests],
+  },
+  {
     id: 'refused',
-    name: 'Refused by Weavy (401)',
+    name: '… refused (401)',
     of: ({ history }, report) => [history.counts.refused, report?.weavy?.refused],
   },
   {
     id: 'forbidden',
-    name: 'Forbidden (403)',
+    name: '… forbidden (403)',
     of: ({ history }, report) => [history.counts.forbidden, report?.weavy?.forbidden],
   },
   {
     id: 'wrong-user',
-    name: 'Sent as the wrong user',
+    name: '… sent as the wrong user',
     of: (_, report) => [undefined, report?.weavy?.wrongUser],
   },
   {
@@ -58,6 +68,7 @@ const COUNTS: Count[] = [
     unit: 'ms',
   },
   { id: 'hubs', name: 'Hub connections', of: (_, report) => [undefined, report?.weavy?.hubs] },
+  { id: 'hubs-opened', name: '… opened', of: (_, report) => [undefined, report?.weavy?.hubsOpened] },
 ]
 
 const show = (count: number | undefined, unit: string | undefined) =>

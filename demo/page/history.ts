@@ -14,7 +14,7 @@ export interface TokenLife {
   readonly n: number
   readonly from: number
   /** Null when the broker did not say. */
-  readonly expiresAt: number | null
+  expiresAt: number | null
   /** When the page began to hold another one, or none. */
   until?: number
   /** When Weavy first refused it. */
@@ -49,6 +49,10 @@ export interface Counts {
   tokens: number
   brokerRequests: number
   refreshes: number
+  /** Requests to the broker that had another answer than 200, or none. */
+  brokerFailures: number
+  /** Requests to Weavy for which a token is needed, but the hub's WebSocket. */
+  requests: number
   /** Requests to Weavy answered with 401. */
   refused: number
   forbidden: number
@@ -71,6 +75,8 @@ export function createHistory(): History {
       tokens: 0,
       brokerRequests: 0,
       refreshes: 0,
+      brokerFailures: 0,
+      requests: 0,
       refused: 0,
       forbidden: 0,
       calls: 0,
@@ -104,6 +110,7 @@ export function holdToken(
 
 export function sawWeavy({ lives, weavy, counts }: History, outcome: Outcome, at: number) {
   weavy.push({ at, outcome })
+  if (outcome !== 'failed') counts.requests += 1
   if (outcome === 403) counts.forbidden += 1
   if (outcome !== 401) return
   counts.refused += 1

@@ -1,4 +1,4 @@
-import { StrictMode, useEffect, useState } from 'react'
+import { StrictMode, useEffect, useRef, useState } from 'react'
 import { createPortal } from 'react-dom'
 import { createRoot } from 'react-dom/client'
 import { DEFAULTS, type Settings } from '../control.js'
@@ -32,6 +32,7 @@ export function renderInstrument(subject: Subject, code: Code) {
 
 function Instrument({ subject, code }: { subject: Subject; code: Code }) {
   const [settings, setSettings] = useState<Settings>(DEFAULTS)
+  const latest = useRef(settings)
   const [offline, setOffline] = useState(false)
   const [compare, setCompare] = useState(false)
   const [compared, setCompared] = useState<Subject>()
@@ -53,7 +54,11 @@ function Instrument({ subject, code }: { subject: Subject; code: Code }) {
   }, [subject, compared])
 
   useEffect(() => {
-    const adopt = (event: Event) => setCompared((event as CustomEvent<Subject>).detail)
+    const adopt = (event: Event) => {
+      // They may have changed while it loaded.
+      sendOrder('built-in', { settings: latest.current }).catch(() => {})
+      setCompared((event as CustomEvent<Subject>).detail)
+    }
     window.addEventListener('subject', adopt)
     return () => window.removeEventListener('subject', adopt)
   }, [])
@@ -62,14 +67,16 @@ function Instrument({ subject, code }: { subject: Subject; code: Code }) {
     async function run() {
       setProblem(undefined)
       const { user } = order.settings ?? {}
-      for (const one of subjects) if (user !== undefined) one.signOut()
       await Promise.all(subjects.map(({ lane }) => sendOrder(lane, order)))
-      if (order.settings) setSettings({ ...settings, ...order.settings })
+      latest.current = { ...latest.current, ...order.settings }
+      setSettings(latest.current)
       for (const one of subjects) {
         one.note(text)
         if (user !== undefined) one.signIn(user)
         effect?.(one)
       }
+      if (user !== undefined)
+        await Promise.all(subjects.map(({ lane }) => sendOrder(lane, { do: 'followed' })))
     }
     run().catch((error: Error) => setProblem(`The demo's server did not do that: ${error.message}`))
   }
@@ -110,7 +117,13 @@ function Instrument({ subject, code }: { subject: Subject; code: Code }) {
             </label>
           </div>
           {subjects.map((one) => (
-            <LaneView key={one.lane} subject={one} now={now} windowMs={windowS * 1000} />
+            <LaneView
+              key={one.lane}
+              subject={one}
+              report={reports.get(one)}
+              now={now}
+              windowMs={windowS * 1000}
+            />
           ))}
           <Legend />
         </>,

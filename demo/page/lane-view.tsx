@@ -1,4 +1,5 @@
 import type { TokenState } from 'weavy-token'
+import type { Report } from '../control.js'
 import type { Subject } from './subject.js'
 import { Timeline } from './timeline.js'
 import { explain, retell, seconds } from './words.js'
@@ -8,21 +9,24 @@ export const nameOf = ({ lane }: Pick<Subject, 'lane'>) =>
 
 interface LaneViewProps {
   subject: Subject
+  report: Report | undefined
   now: number
   windowMs: number
 }
 
 /** One page's timeline with what there is to say about it. */
-export function LaneView({ subject, now, windowMs }: LaneViewProps) {
+export function LaneView({ subject, report, now, windowMs }: LaneViewProps) {
   const { history, getState, lane } = subject
   const { refused, failedCalls } = history.counts
+  const wrongUser = report?.weavy?.wrongUser ?? 0
   const state = getState?.()
   return (
     <article className="lane" data-lane={lane}>
       <header>
         <h2>{nameOf(subject)}</h2>
-        <p className={refused > 0 ? 'verdict bad' : 'verdict'}>
+        <p className={refused + wrongUser > 0 ? 'verdict bad' : 'verdict'}>
           <strong>{refused}</strong> refused {refused === 1 ? 'request' : 'requests'}
+          {wrongUser > 0 && `, ${wrongUser} sent as the wrong user`}
           {failedCalls > 0 && `, ${failedCalls} failed`}
         </p>
         <State state={state} subject={subject} now={now} />

@@ -17,6 +17,7 @@ export function observe(
   brokerAnswered?: (response: Response) => Promise<void>,
 ) {
   const broker = new URL(tokenUrl, location.href)
+  const weavyOrigin = new URL(weavyUrl).origin
   const send: typeof fetch = (...request) =>
     offline ? Promise.reject(new TypeError('Failed to fetch')) : plainFetch(...request)
 
@@ -42,6 +43,7 @@ export function observe(
       call.outcome = 'failed'
       throw error
     } finally {
+      if (!offline && call.outcome !== 200) history.counts.brokerFailures += 1
       call.ms = Date.now() - call.at
     }
   }
@@ -62,7 +64,7 @@ export function observe(
     const [input] = request
     const url = new URL(input instanceof Request ? input.url : input, location.href)
     if (url.origin === broker.origin && url.pathname === broker.pathname) return sendToBroker(url, request)
-    if (url.origin === new URL(weavyUrl).origin) return sendToWeavy(request)
+    if (url.origin === weavyOrigin && url.pathname !== '/version') return sendToWeavy(request)
     return send(...request)
   }
 

@@ -42,7 +42,6 @@ function watch(weavy: Weavy, source: TokenSource) {
   const subject = begin(
     {
       weavy,
-      signOut: () => show(null),
       signIn: show,
       renew: () => void source.getToken({ minValidityMs: Number.MAX_VALUE }).catch(() => {}),
     },

@@ -1,5 +1,6 @@
 import type { TokenSource, TokenState } from 'weavy-token'
 import type { LaneName, User } from '../control.js'
+import { closeConversation, openConversation } from './conversation.js'
 import { createHistory, type History, holdToken } from './history.js'
 import { observe, observeSleep, setOffline } from './observe.js'
 
@@ -16,8 +17,6 @@ export interface Subject {
   /** Asks Weavy for something `times` at once, as a user who clicks around would. */
   ask(path: string, times?: number): void
   setOffline(offline: boolean): void
-  /** Has the page forget its user, as an app does before its session ends. */
-  signOut(): void
   /** Has the page follow its session to this user. */
   signIn(user: User): void
   note(text: string): void
@@ -25,7 +24,7 @@ export interface Subject {
   renew(): void
 }
 
-export type Chat = Pick<Subject, 'signOut' | 'signIn' | 'renew'> & { readonly weavy: WeavyUnderTest }
+export type Chat = Pick<Subject, 'signIn' | 'renew'> & { readonly weavy: WeavyUnderTest }
 
 /** Looks at this page from its first request on. */
 export function watchPage(lane: LaneName, weavyUrl: string) {
@@ -34,6 +33,9 @@ export function watchPage(lane: LaneName, weavyUrl: string) {
   let last: string | undefined
 
   function hold(token: string | undefined, expiresAt: number | null) {
+    const life = history.lives.at(-1)
+    // A broker that stores tokens may give one again, and round its remaining life differently.
+    if (token === last && life && token !== undefined) life.expiresAt = expiresAt
     if (token === last) return
     last = token
     holdToken(history, token === undefined ? null : { expiresAt })
@@ -76,8 +78,10 @@ export function watchPage(lane: LaneName, weavyUrl: string) {
     tokenUrl,
     history,
     /** The page has its chat now. */
-    begin({ weavy, signOut, signIn, renew }: Chat, source?: TokenSource): Subject {
+    begin({ weavy, signIn, renew }: Chat, source?: TokenSource): Subject {
       if (source) follow(source)
+      const open = () => void openConversation(weavy).catch(() => {})
+      open()
       return {
         lane,
         history,
@@ -90,10 +94,11 @@ export function watchPage(lane: LaneName, weavyUrl: string) {
           if (offline) history.notes.push({ at: Date.now(), text: 'offline' })
           else for (const note of history.notes) if (note.text === 'offline') note.until ??= Date.now()
         },
-        signOut,
         signIn(user) {
           someone = user !== null
+          closeConversation()
           signIn(user)
+          if (someone) open()
         },
         note(text) {
           history.notes.push({ at: Date.now(), text })

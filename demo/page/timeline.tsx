@@ -100,8 +100,9 @@ const refreshAt = ({ from, expiresAt }: TokenLife) =>
   expiresAt === null ? null : expiresAt - Math.min((expiresAt - from) * 0.1, 60_000)
 
 function Life({ life, x, now, ahead }: Scene & { life: TokenLife; ahead: boolean }) {
-  const until = life.until ?? now
   const expiresAt = life.expiresAt ?? Number.POSITIVE_INFINITY
+  // The library lets go of a token when it expires, also while the page does not run and nobody is told.
+  const until = Math.min(life.until ?? now, ahead ? expiresAt : Number.POSITIVE_INFINITY)
   const deadAt = Math.min(expiresAt, life.refusedAt ?? Number.POSITIVE_INFINITY)
   const windowAt = ahead ? refreshAt(life) : null
   const bar = (className: string, start: number, end: number) =>

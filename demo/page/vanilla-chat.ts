@@ -1,3 +1,4 @@
+// <wy-messenger> stands in the HTML of this page.
 import { Weavy } from '@weavy/uikit-web'
 import { connectWeavy, createTokenSource } from 'weavy-token'
 
@@ -5,7 +6,6 @@ export function openChat(weavyUrl: string, tokenUrl: string) {
   const source = createTokenSource({ tokenUrl, user: 'alice' })
   const weavy = new Weavy({ url: weavyUrl })
   connectWeavy(source, weavy)
-  document.querySelector('#chat')?.append(document.createElement('wy-messenger'))
   return { source, weavy }
 }
 

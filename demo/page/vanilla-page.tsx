@@ -10,8 +10,7 @@ const { source, weavy } = openChat(weavyUrl, tokenUrl)
 const subject = begin(
   {
     weavy,
-    signOut: () => source.setUser(null),
-    signIn: (user) => source.setUser(user),
+    signIn: source.setUser,
     renew: () => void source.getToken({ minValidityMs: Number.MAX_VALUE }).catch(() => {}),
   },
   source,
