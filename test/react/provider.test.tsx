@@ -255,6 +255,32 @@ describe('a given source', () => {
     source.close()
   })
 
+  test('keeps no listener of a provider that is gone', async () => {
+    const source = createTokenSource({ fetchToken: createBroker() })
+    let listeners = 0
+    const subscribe: typeof source.subscribe = (listener) => {
+      const undo = source.subscribe(listener)
+      listeners += 1
+      return () => {
+        listeners -= 1
+        undo()
+      }
+    }
+    const { Probe } = createProbe()
+    const { unmount } = render(
+      <StrictMode>
+        <WeavyTokenProvider source={{ ...source, subscribe }}>
+          <Probe />
+        </WeavyTokenProvider>
+      </StrictMode>,
+    )
+    await answered()
+    expect(listeners).toBe(2)
+    unmount()
+    expect(listeners).toBe(0)
+    source.close()
+  })
+
   test('gives way to another one', async () => {
     const sources = ['a', 'b'].map((name) => createTokenSource({ fetchToken: createBroker(name) }))
     const probe = createProbe()
@@ -450,6 +476,8 @@ describe('failures', () => {
       </WeavyTokenProvider>,
     )
     await answered()
+    await settle(120_000)
+    expect(fetch).toHaveBeenCalledTimes(1)
     expect(probe.last).toMatchObject({
       status: 'signed-out',
       token: undefined,

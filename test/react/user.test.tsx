@@ -49,6 +49,17 @@ test('no render of a new user shows the token of the old one, and the new one co
   expect(probe.last.getToken).toBe(getToken)
 })
 
+test('a switch gives one object per change', async () => {
+  const { probe, rerender } = createApp('a')
+  await answered()
+  const before = probe.renders.length
+  rerender('b')
+  await settle()
+  await answered()
+  const objects = new Set(probe.renders.slice(before))
+  expect([...objects].map(({ status }) => status)).toEqual(['empty', 'fetching', 'ready'])
+})
+
 test('there and back shows a new token of the first user', async () => {
   const { shown, rerender } = createApp('a')
   await answered()
