@@ -3,6 +3,8 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
+import { TokenError } from '../src/errors.js'
+import { consequenceOf, MAX_STRIKES, retryDelayMs } from '../src/schedule.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guides = existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs')) : []
@@ -168,4 +170,17 @@ it('the README names every error code', () => {
   const names = [...codes.matchAll(/'(\w+)'/g)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(5)
   expect(names.filter((name) => !read('README.md').includes(`\`${name}\``))).toEqual([])
+})
+
+it('the README tells the schedule that the source keeps', () => {
+  const readme = read('README.md').replaceAll(/\s+/g, ' ')
+  const seconds = (delayMs: (n: number) => number) => {
+    const delays = Array.from({ length: 20 }, (_, n) => delayMs(n + 1) / 1000)
+    const last = delays.at(-1) ?? 0
+    return `${delays.slice(0, delays.indexOf(last)).join(', ')} and then every ${last} s`
+  }
+  const rejected = new TokenError('rejected', '')
+  expect(readme).toContain(seconds((n) => retryDelayMs(n, 0)))
+  expect(readme).toContain(`asked again ${MAX_STRIKES} times`)
+  expect(readme).toContain(seconds((n) => consequenceOf(rejected, MAX_STRIKES + n, 0).delayMs))
 })
