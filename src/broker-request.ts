@@ -138,8 +138,7 @@ export async function ask(
     if (error instanceof SyntaxError)
       throw new TokenError('bad_response', 'The token broker answered with something that is not JSON.')
     // What quotes an answer is no cause to keep; a SyntaxError does so in part.
-    const { message = error, stack } = Object(error)
-    const cause = /wy[us]_/.test(String(message) + stack) ? undefined : error
+    const cause = error instanceof Error && !/wy[us]_/.test(error.message + error.stack) ? error : undefined
     if (isOffline()) throw new TokenError('offline', 'The browser is offline.', { cause })
     throw new TokenError('unreachable', 'The token broker could not be reached (network, CORS or CSP).', {
       cause,

@@ -1,11 +1,11 @@
-import { inspect } from 'node:util'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createTokenSource, TokenError, type TokenSourceOptions } from '../src/index.js'
+import { parseRetryAfter } from '../src/broker-request.js'
+import { createTokenSource, type TokenSourceOptions } from '../src/index.js'
 
-const URL_OF_BROKER = 'https://broker.example/api/token?tenant=7'
-const SECRET = 'wyu_secret'
+const PAGE = 'https://app.example/inbox'
+const TOKEN_URL = 'https://app.example/api/token'
 
 const server = setupServer()
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
@@ -15,181 +15,237 @@ afterEach(() => {
 })
 afterAll(() => server.close())
 
-/** Answers every request of a new source with what `resolve` returns, and keeps the requests. */
-function broker(resolve: (request: Request) => Response | Promise<Response>) {
+type Answer = (request: Request, n: number) => Response | Promise<Response>
+
+/** Asks the source for its first token; `answer` plays the broker. */
+async function ask(answer: Answer, options: Partial<TokenSourceOptions> = {}, url = TOKEN_URL) {
   const requests: Request[] = []
   server.use(
-    http.get('https://broker.example/api/token', ({ request }) => {
+    http.all(url, ({ request }) => {
       requests.push(request)
-      return resolve(request)
+      return answer(request, requests.length)
     }),
   )
-  return requests
-}
-
-const ask = async (options: Partial<TokenSourceOptions> = {}): Promise<string | TokenError> => {
-  const source = createTokenSource({ tokenUrl: URL_OF_BROKER, maxWaitMs: 200, ...options })
-  const outcome = await source.getToken().catch((error: unknown) => error as TokenError)
-  source.close()
-  return outcome
-}
-
-const good = () => HttpResponse.json({ access_token: SECRET, expires_in: 3600 })
-
-describe('the request', () => {
-  test('is what the UIKit sends: GET, refresh=true for a newer one, other query parameters kept', async () => {
-    const requests = broker(good)
-    const source = createTokenSource({
-      tokenUrl: URL_OF_BROKER,
-      requestInit: { headers: { 'X-CSRF': 'yes' } },
+  const source = createTokenSource({ tokenUrl: url, maxWaitMs: 0, ...options })
+  // Whoever may not wait is told at once, so listen to what the request itself brings.
+  const first = new Promise<ReturnType<typeof source.getState>>((resolve) => {
+    source.subscribe((state) => {
+      if (state.status !== 'fetching') resolve(state)
     })
-    const token = await source.getToken()
-    source.getToken({ rejected: token }).catch(() => {})
-    await vi.waitFor(() => expect(requests).toHaveLength(2))
+  })
+  source.getToken().catch(() => {})
+  const state = await first
+  return { source, state, requests, request: requests[0] as Request }
+}
+
+const onPage = (href = PAGE) => vi.stubGlobal('location', new URL(href))
+const json = (body: object, init?: ResponseInit) => HttpResponse.json(body, init)
+const good: Answer = (_, n) => json({ access_token: `wyu_${n}`, expires_in: 3600 })
+
+describe('request', () => {
+  test('a first token is asked for without refresh, a newer one with refresh=true', async () => {
+    onPage()
+    const { source, requests, state } = await ask(good)
+    expect(state).toMatchObject({ status: 'ready', token: 'wyu_1' })
+    source.getToken({ rejected: 'wyu_1' }).catch(() => {})
+    await vi.waitFor(() => expect(source.getState()).toMatchObject({ status: 'ready', token: 'wyu_2' }))
     source.close()
-    const [first, second] = requests as [Request, Request]
-    expect([first.method, first.url]).toEqual(['GET', URL_OF_BROKER])
-    expect(second.url).toBe(`${URL_OF_BROKER}&refresh=true`)
-    expect(first.cache).toBe('no-store')
-    expect(first.credentials).toBe('include')
-    expect(first.headers.get('accept')).toBe('application/json')
-    expect(first.headers.get('x-csrf')).toBe('yes')
+    expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      `GET ${TOKEN_URL}`,
+      `GET ${TOKEN_URL}?refresh=true`,
+    ])
   })
 
-  test('to the own origin carries same-origin credentials, and requestInit may be a function', async () => {
-    vi.stubGlobal('location', { href: 'https://broker.example/page', origin: 'https://broker.example' })
-    const requests = broker(good)
-    await ask({ tokenUrl: '/api/token', requestInit: async () => ({ headers: { 'X-CSRF': 'fresh' } }) })
-    expect(requests[0]?.credentials).toBe('same-origin')
-    expect(requests[0]?.headers.get('x-csrf')).toBe('fresh')
+  test('other query parameters are kept, a refresh of the app is not', async () => {
+    const { source, request } = await ask(good, { tokenUrl: `${TOKEN_URL}?tenant=7&refresh=true` })
+    source.close()
+    expect(request.url).toBe(`${TOKEN_URL}?tenant=7`)
+  })
+
+  test('is never answered from a cache, and asks for JSON', async () => {
+    const { source, request } = await ask(good)
+    source.close()
+    expect(request.cache).toBe('no-store')
+    expect(request.redirect).toBe('follow')
+    expect(request.headers.get('accept')).toBe('application/json')
+  })
+
+  test.each([
+    ['own origin', PAGE, 'same-origin'],
+    ['another origin', 'https://shop.example/', 'include'],
+    ['no page at all', undefined, 'include'],
+  ])('credentials for %s', async (_, page, credentials) => {
+    if (page) onPage(page)
+    const fetch = vi.fn(async () => json({ access_token: 'wyu_1' }))
+    const { source } = await ask(good, { fetch: fetch as typeof globalThis.fetch })
+    source.close()
+    expect(fetch).toHaveBeenCalledWith(new URL(TOKEN_URL), expect.objectContaining({ credentials }))
+  })
+
+  test.each([
+    ['/api/token', undefined, TOKEN_URL],
+    ['token', undefined, 'https://app.example/token'],
+    ['token', 'https://app.example/api/', TOKEN_URL],
+  ])('%s on a page with base %s', async (tokenUrl, baseURI, url) => {
+    onPage()
+    if (baseURI) vi.stubGlobal('document', Object.assign(new EventTarget(), { baseURI, cookie: '' }))
+    const { source, request } = await ask(good, { tokenUrl }, url)
+    source.close()
+    expect(request.url).toBe(url)
+  })
+
+  test.each([
+    ['an object', { headers: { 'X-CSRF': '1' } }],
+    ['a function', () => ({ headers: new Headers({ 'X-CSRF': '1' }) })],
+    ['an async function', async () => ({ headers: [['X-CSRF', '1']] as [string, string][] })],
+  ])('requestInit is %s', async (_, requestInit) => {
+    const { source, request } = await ask(good, { requestInit })
+    source.close()
+    expect(request.headers.get('x-csrf')).toBe('1')
+    expect(request.headers.get('accept')).toBe('application/json')
+  })
+
+  test('requestInit may choose method, Accept and credentials, never cache, redirect or signal', async () => {
+    const mine = new AbortController()
+    const { source, request } = await ask(good, {
+      requestInit: {
+        method: 'POST',
+        headers: { accept: 'application/vnd.app+json' },
+        credentials: 'omit',
+        cache: 'force-cache',
+        redirect: 'error',
+        signal: mine.signal,
+      },
+    })
+    source.close()
+    expect(request).toMatchObject({
+      method: 'POST',
+      credentials: 'omit',
+      cache: 'no-store',
+      redirect: 'follow',
+    })
+    expect(request.headers.get('accept')).toBe('application/vnd.app+json')
+  })
+
+  test('the global fetch is looked up at each call', async () => {
+    const source = createTokenSource({ tokenUrl: TOKEN_URL })
+    const fetch = vi.fn(async () => json({ access_token: 'wyu_1' }))
+    vi.stubGlobal('fetch', fetch)
+    expect(await source.getToken()).toBe('wyu_1')
+    source.close()
+    expect(fetch).toHaveBeenCalledTimes(1)
   })
 })
 
-describe('the answer', () => {
-  const cases: [string, () => Response, Partial<TokenError> & { code: string }][] = [
-    ['401', () => new Response(null, { status: 401 }), { code: 'signed_out', status: 401 }],
-    ['403', () => new Response(null, { status: 403 }), { code: 'signed_out', status: 403 }],
-    ['a sign-in page', () => HttpResponse.html('<form>'), { code: 'signed_out', status: 200 }],
-    ['404', () => new Response(null, { status: 404 }), { code: 'broker_error', status: 404 }],
-    ['500 as HTML', () => HttpResponse.html('<h1>', { status: 500 }), { code: 'broker_error', status: 500 }],
-    [
-      '503 with Retry-After in seconds',
-      () => new Response(null, { status: 503, headers: { 'Retry-After': '7' } }),
-      { code: 'broker_error', status: 503, retryAfterMs: 7000 },
-    ],
-    [
-      '429 with Retry-After in words',
-      () => new Response(null, { status: 429, headers: { 'Retry-After': 'soon' } }),
-      { code: 'rate_limited', status: 429, retryAfterMs: undefined },
-    ],
-    ['no JSON', () => new Response(`{"access_token":"${SECRET}`), { code: 'bad_response' }],
-    ['null', () => HttpResponse.json(null), { code: 'bad_response' }],
-    ['no token', () => HttpResponse.json({ expires_in: 3600 }), { code: 'bad_response' }],
-    ['an API key', () => HttpResponse.json({ access_token: 'wys_secret' }), { code: 'wrong_token' }],
-    ['a JWT', () => HttpResponse.json({ access_token: 'eyJ.secret.x' }), { code: 'wrong_token' }],
-    ['a number', () => HttpResponse.json({ access_token: 42 }), { code: 'wrong_token' }],
-    ['a network error', () => HttpResponse.error(), { code: 'unreachable' }],
+describe('answer', () => {
+  const statuses: [number, string][] = [
+    [400, 'broker_error'],
+    [401, 'signed_out'],
+    [403, 'signed_out'],
+    [404, 'broker_error'],
+    [429, 'rate_limited'],
+    [500, 'broker_error'],
+    [503, 'broker_error'],
   ]
-  for (const [what, answer, expected] of cases)
-    test(`${what} is ${expected.code}, and nothing of it is quoted`, async () => {
-      broker(answer)
-      const error = await ask()
-      expect(error).toBeInstanceOf(TokenError)
-      expect(error).toMatchObject(expected)
-      expect(inspect(error, { showHidden: true, depth: Number.POSITIVE_INFINITY })).not.toContain('secret')
-    })
 
-  test('Retry-After as a date is a wait from now', async () => {
-    const date = new Date(Date.now() + 90_000).toUTCString()
-    broker(() => new Response(null, { status: 503, headers: { 'Retry-After': date } }))
-    const { retryAfterMs } = (await ask()) as TokenError
-    expect(retryAfterMs).toBeGreaterThan(80_000)
-    expect(retryAfterMs).toBeLessThanOrEqual(90_000)
+  test.each(statuses)('%i is %s', async (status, code) => {
+    const { source, state } = await ask(() => json({ detail: 'wyu_secret' }, { status }))
+    source.close()
+    expect(state).toMatchObject({ error: { name: 'TokenError', code, status } })
+    expect(state).not.toHaveProperty('error.cause')
   })
 
-  test('after a redirect to another origin is a sign-in page, whatever it says', async () => {
-    broker(() => HttpResponse.redirect('https://login.example/'))
-    server.use(
-      http.get('https://login.example/', () => HttpResponse.json({ please: 'sign in' }, { status: 400 })),
+  test.each([
+    ['seconds', '120', 120_000],
+    ['an HTTP date', () => new Date(Date.now() + 120_000).toUTCString(), 120_000],
+    ['a date that has passed', 'Wed, 21 Oct 2015 07:28:00 GMT', 0],
+    ['rubbish', 'soon', undefined],
+  ])('Retry-After as %s', async (_, value, ms) => {
+    const header = typeof value === 'function' ? value() : value
+    const { source, state } = await ask(
+      () => new HttpResponse(null, { status: 503, headers: { 'retry-after': header } }),
     )
-    expect(await ask()).toMatchObject({ code: 'signed_out', status: 400 })
-  })
-
-  test('is called offline only when the browser says so, and asked for all the same', async () => {
-    vi.stubGlobal('navigator', { onLine: false })
-    broker(good)
-    expect(await ask()).toBe(SECRET)
-    broker(() => HttpResponse.error())
-    expect(await ask()).toMatchObject({ code: 'offline', cause: expect.any(TypeError) })
-  })
-})
-
-describe('expires_in', () => {
-  const unknown = [undefined, null, 'soon', '', '1e999', true, {}, []]
-  for (const value of unknown)
-    test(`${JSON.stringify(value)} is an unknown lifetime`, async () => {
-      broker(() => HttpResponse.json({ access_token: SECRET, expires_in: value }))
-      const source = createTokenSource({ tokenUrl: URL_OF_BROKER })
-      await source.getToken()
-      expect(source.getState()).toMatchObject({ status: 'ready', expiresAt: null })
-      source.close()
-    })
-
-  test('may be a numeric string, and an absurd number is clamped to a date', async () => {
-    for (const value of ['3600', 3600, 1e20]) {
-      broker(() => HttpResponse.json({ access_token: SECRET, expires_in: value }))
-      const source = createTokenSource({ tokenUrl: URL_OF_BROKER })
-      await source.getToken()
-      const state = source.getState()
-      const expiresAt = 'expiresAt' in state ? (state.expiresAt ?? 0) : 0
-      expect(expiresAt).toBeGreaterThan(Date.now() + 3_590_000)
-      expect(new Date(expiresAt).toJSON()).not.toBeNull()
-      source.close()
-    }
-  })
-})
-
-describe('options', () => {
-  const wrong: [string, TokenSourceOptions][] = [
-    ['either tokenUrl or fetchToken', {}],
-    ['either tokenUrl or fetchToken', { tokenUrl: '/t', fetchToken: async () => ({ access_token: '' }) }],
-    ['tokenUrl must be https', { tokenUrl: 'http://broker.example/token' }],
-    ['tokenUrl is not a URL', { tokenUrl: 'https://' }],
-    ['tokenUrl must not hold credentials', { tokenUrl: 'https://user:secret@broker.example/' }],
-    ['refreshAheadMs', { tokenUrl: '/t', refreshAheadMs: -1 }],
-    ['timeoutMs', { tokenUrl: '/t', timeoutMs: 0 }],
-    ['timeoutMs', { tokenUrl: '/t', timeoutMs: Number.NaN }],
-    ['maxWaitMs', { tokenUrl: '/t', maxWaitMs: 2 ** 31 }],
-  ]
-  for (const [message, options] of wrong)
-    test(`a TypeError names ${message}`, () => {
-      expect(() => createTokenSource(options)).toThrow(TypeError)
-      expect(() => createTokenSource(options)).toThrow(message)
-    })
-
-  test('loopback may be plain http, and a relative URL is fine on a server', () => {
-    for (const tokenUrl of ['http://localhost:3000/t', 'http://127.0.0.1/t', 'http://[::1]/t', '/t'])
-      createTokenSource({ tokenUrl }).close()
-  })
-})
-
-describe('a source shows no token', () => {
-  test('to JSON, to inspect, nor as an own property', async () => {
-    broker(good)
-    const source = createTokenSource({ tokenUrl: URL_OF_BROKER, user: 'user-secret' })
-    await source.getToken()
-    expect(JSON.stringify(source)).not.toContain('secret')
-    expect(inspect(source, { showHidden: true, depth: Number.POSITIVE_INFINITY })).not.toContain('secret')
     source.close()
+    const { retryAfterMs } = (state as { error: { retryAfterMs?: number } }).error
+    if (ms) expect(Math.abs((retryAfterMs ?? 0) - ms)).toBeLessThan(2000)
+    else expect(retryAfterMs).toBe(ms)
   })
 
-  test('through what a fetchToken of the app throws after reading a broken answer', async () => {
-    const error = await ask({
-      tokenUrl: undefined,
-      fetchToken: async () => JSON.parse(`{"access_token":"${SECRET}`),
-    })
-    expect(error).toMatchObject({ code: 'bad_response' })
-    expect(error).not.toHaveProperty('cause')
-    expect(inspect(error, { showHidden: true })).not.toContain('secret')
+  test.each([
+    ['HTML', () => HttpResponse.html('<form action="/login">'), 'signed_out'],
+    ['HTML that forgot its type', () => new HttpResponse('<form action="/login">'), 'bad_response'],
+    ['half of a JSON', () => new HttpResponse('{"access_token":"wyu_secr'), 'bad_response'],
+    ['a bare token', () => new HttpResponse('wyu_secret'), 'bad_response'],
+    ['nothing', () => new HttpResponse(null, { status: 204 }), 'bad_response'],
+    ['null', () => new HttpResponse('null'), 'bad_response'],
+    ['a JSON string', () => new HttpResponse('"wyu_secret"'), 'bad_response'],
+    ['an API key', () => json({ access_token: 'wys_secret' }), 'wrong_token'],
+    ['a JWT', () => json({ access_token: 'eyJ.secret' }), 'wrong_token'],
+  ])('%s with status 200 and up', async (_, answer, code) => {
+    const { source, state } = await ask(answer)
+    source.close()
+    expect(state).toMatchObject({ error: { code } })
+    const { message, stack, cause } = (state as { error: Error }).error
+    expect(`${message}${stack}`).not.toContain('secr')
+    expect(cause).toBeUndefined()
   })
+
+  test('HTML with an error status is an error, not a sign-in page', async () => {
+    const { source, state } = await ask(() => HttpResponse.html('<h1>Bad gateway</h1>', { status: 502 }))
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'broker_error', status: 502 } })
+  })
+
+  test('a redirect to another origin is a sign-in page, whatever its type', async () => {
+    server.use(http.get('https://login.example/', () => json({ access_token: 'wyu_1' })))
+    const { source, state } = await ask(() => HttpResponse.redirect('https://login.example/'))
+    source.close()
+    expect(state).toMatchObject({ status: 'signed-out', error: { code: 'signed_out' } })
+  })
+
+  test('a redirect within the origin is followed', async () => {
+    server.use(http.get('https://app.example/v2/token', () => json({ access_token: 'wyu_1' })))
+    const { source, state } = await ask(() => HttpResponse.redirect('https://app.example/v2/token'))
+    source.close()
+    expect(state).toMatchObject({ status: 'ready', token: 'wyu_1' })
+  })
+
+  test('a network error is unreachable, with its cause', async () => {
+    const { source, state } = await ask(() => HttpResponse.error())
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'unreachable', cause: expect.any(TypeError) } })
+  })
+
+  test('a body that never ends is cut off', async () => {
+    const { source, state } = await ask(
+      () => new HttpResponse(new ReadableStream({ start: (body) => body.enqueue(new Uint8Array([123])) })),
+      { timeoutMs: 50 },
+    )
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'timeout' } })
+  })
+
+  test('a requestInit that throws is a typed error', async () => {
+    const broken = new Error('no CSRF token in this page')
+    const { source, state, requests } = await ask(good, {
+      requestInit: () => {
+        throw broken
+      },
+    })
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'unreachable', cause: broken } })
+    expect(requests).toHaveLength(0)
+  })
+})
+
+test.each([
+  [null, undefined],
+  ['', undefined],
+  ['5', 5000],
+  [' 5 ', 5000],
+  ['0', 0],
+  ['-5', 0],
+  ['1e400', undefined],
+])('Retry-After %j is %s ms', (value, ms) => {
+  expect(parseRetryAfter(value)).toBe(ms)
 })

@@ -19,7 +19,7 @@ fakeClocks()
 describe('options', () => {
   test.each([
     ['neither tokenUrl nor fetchToken', {}],
-    ['both', { tokenUrl: '/token', fetchToken: async () => token(1) }],
+    ['both', { tokenUrl: '/token', fetchToken: async () => ({ access_token: 'wyu_1' }) }],
     ['a negative refreshAheadMs', { tokenUrl: '/token', refreshAheadMs: -1 }],
     ['a timeoutMs of 0', { tokenUrl: '/token', timeoutMs: 0 }],
     ['a timeoutMs that overflows a timer', { tokenUrl: '/token', timeoutMs: 2 ** 31 }],
