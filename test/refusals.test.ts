@@ -96,6 +96,7 @@ describe('a refusal names the token', () => {
   })
 
   test('a broker that goes back to a refused token does not cost the valid one', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999)
     const { source, states } = byScript((n) => (n === 3 ? token(1) : token(n, 60)))
     await source.getToken()
     await source.getToken({ rejected: 'wyu_1' })
