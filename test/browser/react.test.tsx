@@ -7,8 +7,8 @@ import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-tok
 import { every, refusedForToken, sleep, startWorld } from './world.js'
 
 const LIFETIME_S = 7
-/** Above what a busy test machine holds a request back, with a token in it that was good when it was sent. */
-const REFRESH_AHEAD_MS = 2500
+/** Early, for requests that a busy machine holds back; in the second half of a life, when the broker replaces again. */
+const REFRESH_AHEAD_MS = 1500
 const EXPIRIES = 4
 
 type Weavy = NonNullable<ReturnType<typeof useWeavy>>
