@@ -32,8 +32,20 @@ export default defineConfig({
           env: { REACT_VERSION: '18.0.0' },
         },
       },
+      {
+        resolve: { tsconfigPaths: true },
+        test: {
+          name: 'package',
+          environment: 'node',
+          include: ['test/package/**/*.test.ts'],
+          testTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
       chromium(['test/browser/**/*.test.{ts,tsx}']),
-      firefox(['test/browser/{rotation,uikit-32,react,global-build}.test.{ts,tsx}']),
+      firefox(['test/browser/{rotation,uikit-32,react}.test.{ts,tsx}']),
+      'test/demo/vitest.config.ts',
     ],
   },
 })

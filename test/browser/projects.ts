@@ -42,6 +42,8 @@ const browser = (name: string, include: string[], launchOptions: object) => ({
     name,
     include,
     fileParallelism: false,
+    // After whatever needs the processor: tokens live for seconds here. The two engines mostly wait, and do so together.
+    sequence: { groupOrder: 2 },
     testTimeout: 90_000,
     browser: {
       enabled: true,
