@@ -66,10 +66,17 @@ function Instrument({ subject, code }: { subject: Subject; code: Code }) {
   const perform: Perform = (text, order, effect) => {
     async function run() {
       setProblem(undefined)
+      const before = latest.current
       const { user } = order.settings ?? {}
-      await Promise.all(subjects.map(({ lane }) => sendOrder(lane, order)))
-      latest.current = { ...latest.current, ...order.settings }
+      latest.current = { ...before, ...order.settings }
       setSettings(latest.current)
+      try {
+        await Promise.all(subjects.map(({ lane }) => sendOrder(lane, order)))
+      } catch (error) {
+        latest.current = before
+        setSettings(before)
+        throw error
+      }
       for (const one of subjects) {
         one.note(text)
         if (user !== undefined) one.signIn(user)

@@ -1,5 +1,6 @@
 import { useWeavy } from '@weavy/uikit-react'
 import { StrictMode, useEffect } from 'react'
+import { flushSync } from 'react-dom'
 import { createRoot } from 'react-dom/client'
 import type { TokenSource } from 'weavy-token'
 import { useWeavyToken } from 'weavy-token/react'
@@ -42,7 +43,8 @@ function watch(weavy: Weavy, source: TokenSource) {
   const subject = begin(
     {
       weavy,
-      signIn: show,
+      // What follows is to be asked as the new user.
+      signIn: (user) => flushSync(() => show(user)),
       renew: () => void source.getToken({ minValidityMs: Number.MAX_VALUE }).catch(() => {}),
     },
     source,

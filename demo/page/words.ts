@@ -25,7 +25,8 @@ export function summarize(name: string, { counts, lives }: History, now: number)
 export function seconds(ms: number): string {
   if (ms <= 0) return 'expired'
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
-  return ms < 120_000 ? `${Math.floor(ms / 1000)} s` : `${Math.floor(ms / 60_000)} min`
+  const whole = Math.floor(ms / 1000)
+  return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
 }
 
 /** The latest events, newest first, for those who cannot see the drawing. */

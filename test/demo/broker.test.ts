@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest'
+import { eventually, expectAgreement, prepareDemo } from './demo.js'
+
+const { open } = prepareDemo()
+
+it('a slow broker holds up no request while the old token lasts', async () => {
+  const { pick, ask, seen, counted, events, status } = await open()
+  await pick('1 h')
+  await eventually(async () => expect((await ask()).broker.requests).toBe(2))
+  await pick('slow (3 s)')
+  await pick('5 min')
+  await eventually(async () => expect(await events()).toMatch(/for a newer token: 200 after 3\d{3} ms/))
+  await expectAgreement({ ask, seen, counted }, 'broker', 'refreshes', 'tokens')
+  expect(await seen('broker')).toBe(3)
+  expect(await seen('longest')).toBeLessThan(2500)
+  expect(await status()).toBe('ready')
+})
+
+it('a broker that is down fails no call while the token lasts, is asked seldom, and is found again', async () => {
+  const { pick, page, ask, seen, counted, events, status } = await open()
+  await pick('10 s')
+  await eventually(async () => expect((await ask()).broker.requests).toBe(2))
+  await pick('down')
+  await eventually(async () => expect(await status()).toBe('stale'))
+  await expect(page.locator('.state').textContent()).resolves.toMatch(/the token is still good/)
+  await pick('fine')
+  await eventually(async () => expect(await status()).toBe('ready'))
+  await expectAgreement({ ask, seen, counted }, 'broker', 'broker-failed', 'tokens', 'refused')
+  expect(await seen('broker-failed')).toBeGreaterThan(0)
+  expect(await seen('broker-failed')).toBeLessThanOrEqual(5)
+  expect(await seen('failed')).toBe(0)
+  expect(await events()).toMatch(/for a newer token: 503/)
+})
+
+it('garbage is named, and a good answer heals it', async () => {
+  const { pick, page, ask, seen, counted, status } = await open()
+  await pick('5 s')
+  await eventually(async () => expect((await ask()).broker.requests).toBe(2))
+  await pick('garbage')
+  await eventually(async () => expect(await status()).toBe('failed'))
+  await expect(page.locator('.state').textContent()).resolves.toMatch(/JSON/)
+  const tokens = await seen('tokens')
+  await pick('fine')
+  await eventually(async () => expect(await status()).toBe('ready'))
+  await expectAgreement({ ask, seen, counted }, 'broker', 'tokens', 'refused')
+  expect(await seen('tokens')).toBe(tokens + 1)
+})
+
+it('the same token again, although it is dead, is asked for a few times and never in a loop', async () => {
+  const { pick, press, page, ask, seen, counted, status } = await open()
+  await pick('1 h')
+  await eventually(async () => expect((await ask()).broker.requests).toBe(2))
+  await pick('same token')
+  await press('Revoke all tokens')
+  await eventually(async () => expect(await status()).toBe('failed'))
+  await expect(page.locator('.state').textContent()).resolves.toMatch(/replaces its stored token/)
+  await page.waitForTimeout(3000)
+  await expectAgreement({ ask, seen, counted }, 'broker', 'refreshes', 'refused')
+  expect(await seen('broker')).toBeLessThanOrEqual(8)
+})
+
+it('a session that ended is told once, and costs one request', async () => {
+  const { pick, ask, seen, counted, status, page } = await open()
+  await pick('5 s')
+  await eventually(async () => expect((await ask()).broker.requests).toBe(2))
+  await pick('signed out')
+  await eventually(async () => expect(await status()).toBe('signed-out'))
+  await page.waitForTimeout(4000)
+  await expectAgreement({ ask, seen, counted }, 'broker', 'broker-failed', 'requests')
+  expect(await seen('broker-failed')).toBe(1)
+  expect(await seen('refused')).toBe(0)
+})

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import { eventually, expectAgreement, message, prepareDemo } from './demo.js'
+
+const { open } = prepareDemo()
+
+describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
+  it('shows messages and a connected hub, and rotates tokens without a refused request or a complaint', async () => {
+    const { pick, seen, ask, status, summary, complaints, ...look } = await open(lane)
+    await pick('5 s')
+    await eventually(async () => expect(await seen('tokens')).toBeGreaterThanOrEqual(5))
+    expect(await status()).toBe('ready')
+    expect((await ask()).weavy).toMatchObject({ refused: 0, wrongUser: 0, hubs: 1 })
+    await expectAgreement({ ...look, seen, ask }, 'tokens', 'broker', 'refreshes', 'requests', 'refused')
+    // One request for each token: none of them was asked for twice.
+    expect(await seen('broker')).toBe(await seen('tokens'))
+    expect(await summary()).toMatch(
+      /weavy-token: \d+ tokens, \d+ broker requests, 0 requests refused by Weavy/,
+    )
+    expect(complaints).toEqual([])
+  })
+
+  it('follows another user, who sees nothing of the one before and sends nothing as that one', async () => {
+    const { page, pick, ask, status, seen, ...look } = await open(lane)
+    await pick('bob')
+    await message(page, 'Thanks, Bob. This stays between us.').waitFor()
+    expect(await page.getByText('Thanks, Alice').count()).toBe(0)
+    await pick('nobody')
+    await eventually(async () => expect(await status()).toBe('signed-out'))
+    await expectAgreement({ ...look, seen, ask }, 'requests')
+    const { weavy } = await ask()
+    await page.waitForTimeout(3000)
+    const later = await ask()
+    expect(later.weavy).toMatchObject({ requests: weavy?.requests, wrongUser: 0 })
+  })
+
+  it('fits on a phone and leads to the other page', async () => {
+    const { page } = await open(lane, 390)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+    await page
+      .getByRole('navigation')
+      .getByText(lane === 'vanilla' ? 'React' : 'Vanilla')
+      .click()
+    await message(page, 'This stays between us').waitFor()
+    expect(new URL(page.url()).pathname).toBe(lane === 'vanilla' ? '/react' : '/')
+  })
+
+  it('shows the code that it runs', async () => {
+    const { page } = await open(lane)
+    const code = await page.locator('pre').textContent()
+    expect(code).toContain(
+      lane === 'vanilla' ? 'connectWeavy(source, weavy)' : '<WeavyTokenProvider tokenUrl={tokenUrl}',
+    )
+    expect(code?.trim().split('\n').length).toBeLessThan(30)
+  })
+})
+
+it('compares with the built-in tokenUrl, which is refused at each expiry and goes on as the old user', async () => {
+  const { pick, compare, page, ...library } = await open()
+  const builtIn = await compare()
+  await pick('5 s')
+  await eventually(async () => expect(await builtIn.seen('refused')).toBeGreaterThanOrEqual(2))
+  await expectAgreement(builtIn, 'tokens', 'broker', 'refreshes', 'requests', 'refused')
+  expect(await builtIn.verdict()).toMatch(/^[2-9] refused requests/)
+  expect((await library.ask()).weavy?.refused).toBe(0)
+  expect(await library.verdict()).toBe('0 refused requests')
+  await pick('1 h')
+  await pick('bob')
+  await eventually(async () => expect(await builtIn.counted('wrong-user')).toBeGreaterThan(0))
+  expect((await builtIn.ask()).weavy?.wrongUser).toBeGreaterThan(0)
+  expect((await library.ask()).weavy?.wrongUser).toBe(0)
+  await page.getByRole('switch').click()
+  expect(await page.locator('iframe').count()).toBe(0)
+})
+
+it('can be used by keyboard alone', async () => {
+  const { page, ask, seen } = await open()
+  await page.getByRole('switch').focus()
+  const names = new Set<string>()
+  for (let step = 0; step < 25; step++) {
+    names.add(
+      await page.evaluate(() => {
+        const { activeElement } = document
+        const input = activeElement as HTMLInputElement
+        return (input.labels?.[0] ?? activeElement)?.textContent?.trim() ?? ''
+      }),
+    )
+    await page.keyboard.press('Tab')
+  }
+  expect([...names]).toEqual(
+    expect.arrayContaining([
+      'The last events as text',
+      '20 s',
+      'fine',
+      'alice',
+      'Revoke all tokens',
+      'Drop the hub',
+      'Forbid notifications (403)',
+      'Burst of 50 requests',
+      'Go offline',
+    ]),
+  )
+  await page.getByRole('radio', { name: '20 s' }).focus()
+  await page.keyboard.press('ArrowRight')
+  await eventually(async () => expect((await ask()).weavy?.tokens).toBe(2))
+  await page.getByRole('button', { name: 'Revoke all tokens' }).focus()
+  await page.keyboard.press('Enter')
+  await eventually(async () => expect(await seen('refused')).toBeGreaterThan(0))
+})
