@@ -28,7 +28,6 @@ export interface TokenResponse {
  */
 export type FetchToken = (request: TokenRequest) => Promise<TokenResponse>
 
-/** Init of each request to the broker, or a function that makes it: headers, CSRF. */
 /** Init of the request to `tokenUrl`, or a function that makes one for each request. */
 export type RequestInitOption = RequestInit | (() => RequestInit | Promise<RequestInit>)
 
