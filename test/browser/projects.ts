@@ -16,7 +16,7 @@ const CHROMIUM_FLAGS = [
 ]
 
 /** Real browsers run the built files, next to the real UIKit. */
-const browser = (name: string, include: string[], launchOptions: object) => ({
+const browser = (name: string, include: string[], groupOrder: number, launchOptions: object) => ({
   resolve: {
     alias: [
       { find: /^weavy-token$/, replacement: built('index') },
@@ -42,8 +42,8 @@ const browser = (name: string, include: string[], launchOptions: object) => ({
     name,
     include,
     fileParallelism: false,
-    // After whatever needs the processor: tokens live for seconds here. The two engines mostly wait, and do so together.
-    sequence: { groupOrder: 2 },
+    // Alone, after whatever needs the processor: tokens live for seconds here.
+    sequence: { groupOrder },
     testTimeout: 90_000,
     browser: {
       enabled: true,
@@ -58,7 +58,7 @@ const browser = (name: string, include: string[], launchOptions: object) => ({
 })
 
 export const chromium = (include: string[]) =>
-  browser('chromium', include, { executablePath: chromiumPath(), args: CHROMIUM_FLAGS })
+  browser('chromium', include, 2, { executablePath: chromiumPath(), args: CHROMIUM_FLAGS })
 
 export const firefox = (include: string[]) =>
-  browser('firefox', include, { channel: 'moz-firefox', executablePath: firefoxPath() })
+  browser('firefox', include, 3, { channel: 'moz-firefox', executablePath: firefoxPath() })

@@ -11,7 +11,7 @@ export default defineConfig({
     globalSetup: fileURLToPath(new URL('build.ts', import.meta.url)),
     // Tokens live for seconds here: pages that have to share a processor would miss their times.
     fileParallelism: false,
-    sequence: { groupOrder: 3 },
+    sequence: { groupOrder: 4 },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
