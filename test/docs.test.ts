@@ -49,6 +49,16 @@ declare const csrfToken: string
 declare module 'next/dynamic' {
   export default function dynamic<T>(load: () => Promise<{ default: T }>, options: { ssr: boolean }): T
 }
+declare module 'fastify' {
+  import type { IncomingMessage, ServerResponse } from 'node:http'
+  interface Reply {
+    raw: ServerResponse
+    hijack(): void
+  }
+  export default function fastify(): {
+    get(path: string, handler: (request: { raw: IncomingMessage }, reply: Reply) => unknown): void
+  }
+}
 declare module 'next/headers' {
   export function headers(): Promise<Headers>
 }
