@@ -20,7 +20,7 @@ export interface Subject {
   /** Has the page follow its session to this user. */
   signIn(user: User): void
   note(text: string): void
-  /** Has the page replace its token now. */
+  /** Has the page get another token now. */
   renew(): void
 }
 

@@ -11,7 +11,7 @@ const subject = begin(
   {
     weavy,
     signIn: source.setUser,
-    renew: () => void source.getToken({ minValidityMs: Number.MAX_VALUE }).catch(() => {}),
+    renew: source.clear,
   },
   source,
 )

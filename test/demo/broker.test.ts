@@ -5,16 +5,18 @@ const { open } = prepareDemo()
 
 it('a slow broker holds up no request while the old token lasts', async () => {
   const { pick, ask, seen, counted, events, status } = await open()
-  await pick('1 h')
+  await pick('1 min')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
   await pick('slow (3 s)')
-  await pick('5 min')
-  await eventually(async () => expect(await events()).toMatch(/for a newer token: 200 after 3\d{3} ms/))
+  await eventually(
+    async () => expect(await events()).toMatch(/for a newer token: 200 after 3\d{3} ms/),
+    70_000,
+  )
   await expectAgreement({ ask, seen, counted }, 'broker', 'refreshes', 'tokens')
   expect(await seen('broker')).toBe(3)
   expect(await seen('longest')).toBeLessThan(2500)
   expect(await status()).toBe('ready')
-})
+}, 100_000)
 
 it('a broker that is down fails no call while the token lasts, is asked seldom, and is found again', async () => {
   const { pick, page, ask, seen, counted, events, status } = await open()
@@ -53,7 +55,7 @@ it('the same token again, although it is dead, is asked for a few times and neve
   await pick('same token')
   await press('Revoke all tokens')
   await eventually(async () => expect(await status()).toBe('failed'))
-  await expect(page.locator('.state').textContent()).resolves.toMatch(/replaces its stored token/)
+  await expect(page.locator('.state').textContent()).resolves.toMatch(/Weavy refuses the tokens/)
   await page.waitForTimeout(3000)
   await expectAgreement({ ask, seen, counted }, 'broker', 'refreshes', 'refused')
   expect(await seen('broker')).toBeLessThanOrEqual(8)

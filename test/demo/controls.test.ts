@@ -13,7 +13,7 @@ it.each([
   const { pick, page, ask, seen, counted } = await open()
   await pick(label)
   await eventually(async () => expect((await ask()).weavy?.tokens).toBe(2))
-  await expectAgreement({ ask, seen, counted }, 'tokens', 'refreshes')
+  await expectAgreement({ ask, seen, counted }, 'tokens', 'broker')
   const left = (await page.locator('.left').textContent()) ?? ''
   const [, minutes = '0', rest] = /^(?:(\d+) min )?([\d.]+) s$/.exec(left) ?? []
   const leftSeconds = Number(minutes) * 60 + Number(rest)

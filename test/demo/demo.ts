@@ -9,8 +9,6 @@ import { chromiumPath } from '../../scripts/browsers.mjs'
 /** A message in the conversation; the list of conversations quotes it too. */
 export const message = (page: Page, hasText: string) => page.locator('p', { hasText })
 
-const PATIENCE = { timeout: 20_000, interval: 100 }
-
 /** A demo and a browser for the tests of one file; each test opens pages of its own. */
 export function prepareDemo(findEnvironment: () => Promise<Environment | null> = async () => null) {
   let browser: Browser
@@ -78,16 +76,19 @@ export type Demo = Awaited<ReturnType<ReturnType<typeof prepareDemo>['open']>>
 type Look = Pick<Demo, 'ask' | 'seen' | 'counted'>
 
 /** Waits until this holds. */
-export const eventually = (check: () => Promise<void> | void) =>
+export const eventually = (check: () => Promise<void> | void, timeout = 20_000) =>
   expect
-    .poll(async () => {
-      try {
-        await check()
-        return 'holds'
-      } catch (error) {
-        return (error as Error).message
-      }
-    }, PATIENCE)
+    .poll(
+      async () => {
+        try {
+          await check()
+          return 'holds'
+        } catch (error) {
+          return (error as Error).message
+        }
+      },
+      { timeout, interval: 100 },
+    )
     .toBe('holds')
 
 const IN_REPORT = {
