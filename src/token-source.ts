@@ -12,7 +12,7 @@ import {
   slotFreeAt,
   takeSlot,
 } from './schedule.js'
-import { isExpired, parseToken, type Token } from './token.js'
+import { isExpired, isLongEnough, parseToken, type Token } from './token.js'
 import { onWake } from './wake.js'
 
 /** Options of {@link createTokenSource}. Exactly one of `tokenUrl` and `fetchToken` is required. */
@@ -128,8 +128,6 @@ export interface TokenSource {
 export const CLOSED = Object.freeze({ status: 'empty' } as const)
 
 const MAX_REFUSED = 50
-/** Asking again for more life is no use when the token has just been made. */
-const JUST_MADE_MS = 5000
 const QUERY = {
   queryKey: ['token'],
   retry: false,
@@ -403,7 +401,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     let onAbort = () => {}
     stopWake ??= onWake(wake)
     try {
-      const token = await new Promise<string>((resolve, reject) => {
+      return await new Promise<string>((resolve, reject) => {
         const waiter: Waiter = { until: performance.now() + maxWaitMs, tooShort, resolve, reject }
         onAbort = () => {
           release(waiter).reject(signal?.reason)
@@ -417,9 +415,6 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         waiters.add(waiter)
         advance(true)
       })
-      // A listener that heard of the token may have switched the user.
-      if (mine.over) throw mine.over
-      return token
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
@@ -434,16 +429,15 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     signal?.throwIfAborted()
     if (isClosed()) throw closedError()
     if (user === null) throw epoch.failure?.error
+    const mine = epoch
     if (rejected) refuse(rejected)
     const token = usable()
-    if (!token) return wait(token, signal)
-    const age = msSince(token.asked)
-    const isShort = token.lifetimeMs - age < minValidityMs
-    // No newer token would live longer.
-    const isBest = token.refreshed && (age < JUST_MADE_MS || token.lifetimeMs <= minValidityMs)
-    if (isShort && !isBest) return wait(token, signal)
-    advance(true)
-    return token.value
+    const isEnough = token && isLongEnough(token, minValidityMs)
+    if (isEnough) advance(true)
+    const value = isEnough ? token.value : await wait(token, signal)
+    // A listener that heard of the change may have switched the user.
+    if (mine.over) throw mine.over
+    return value
   }
 
   const createTokenFactory = (): TokenFactory => {

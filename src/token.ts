@@ -42,3 +42,13 @@ export function parseToken(answer: unknown, asked: Instant, refreshed: boolean, 
 }
 
 export const isExpired = (token: Token): boolean => msSince(token.asked) >= token.lifetimeMs
+
+/** A token that was made this long ago has as much life as any. */
+const JUST_MADE_MS = 5000
+
+/** Whether nothing would be gained by asking for a token with that much life left. */
+export function isLongEnough({ asked, lifetimeMs, refreshed }: Token, minValidityMs: number): boolean {
+  const age = msSince(asked)
+  const isBest = refreshed && (age < JUST_MADE_MS || lifetimeMs <= minValidityMs)
+  return lifetimeMs - age >= minValidityMs || isBest
+}

@@ -317,6 +317,7 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
     if (state.status === 'signed-out' && user !== null && state.error.code !== 'signed_out')
       problems.push('signed out for another reason')
   }
+  onNext = undefined
   await pass(settings.maxWaitMs + 1)
   if (pending.size) problems.push('a caller never settled')
   source.close()

@@ -82,6 +82,24 @@ describe.each(switches)('%s', (_, change) => {
     expect(old.outcome).toBe('superseded')
   })
 
+  test('in a listener that a call wakes: that call does not get the token that it had in hand', async () => {
+    const { source, request } = byHand({ user: 'a' })
+    watch(source.getToken())
+    request(1).answer('wyu_a')
+    await settle()
+    // The wall clock goes wrong and is put right: expired for a moment, which listeners heard.
+    const now = Date.now()
+    vi.setSystemTime(now + 2 * HOUR)
+    watch(source.getToken())
+    vi.setSystemTime(now)
+    source.subscribe(({ status }) => {
+      if (status === 'ready') change(source)
+    })
+    const seen = watch(source.getToken({ minValidityMs: 1 }))
+    await settle()
+    expect(seen.outcome).toBe('superseded')
+  })
+
   test('inside fetchToken itself: the new waiter gets nothing of the old user', async () => {
     const calls: ReturnType<typeof watch>[] = []
     const { source } = byScript(
