@@ -5,7 +5,7 @@ const PREFLIGHT_MAX_AGE = 600
 
 /** Who may ask, and what the answer says about it. */
 export interface AccessPolicy {
-  /** Headers for every answer to this request, failures too. */
+  /** Headers for every answer to this request, failures too, in a new object. */
   headers(request: Request): Record<string, string>
   /** Returns the answer to a preflight, and nothing for a request to go on with. @throws {Problem} 403, 405 */
   admit(request: Request, headers: Record<string, string>): Response | undefined

@@ -36,11 +36,11 @@ export async function signedInUser(user: () => unknown): Promise<SignedInUser | 
   try {
     const found = await within(USER_TIMEOUT_MS, user())
     if (!found) throw new Problem('not_signed_in')
-    if (typeof found !== 'object' || isResponse(found)) {
+    const profile = found as Profile
+    if (typeof profile.uid !== 'string') {
       const advice = 'A Response is to be thrown.'
       throw new Problem('invalid_user', `user() must return an object with a uid, or null. ${advice}`)
     }
-    const profile = found as Profile
     return { uid: checkUid(profile.uid), profile }
   } catch (error) {
     if (isResponse(error)) return error

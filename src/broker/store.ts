@@ -25,7 +25,9 @@ export interface TokenStore {
 /** A store in this process, bounded, with expiry by the monotonic clock. */
 export function createMemoryStore(maxEntries = MEMORY_STORE_ENTRIES): TokenStore {
   const cache = new LRUCache<string, NonNullable<unknown>>({
-    max: maxEntries,
+    // The bound as a size, every entry being of size 1: it grows as it fills, where `max` takes all its memory at once.
+    maxSize: maxEntries,
+    sizeCalculation: () => 1,
     // Ask the clock at every read: the cached reading that is the default needs a timer.
     ttlResolution: 0,
     perf: { now: () => performance.now() },

@@ -19,7 +19,7 @@ const rules: [broken: (uid: string) => boolean, message: string][] = [
 ]
 
 /** Returns `uid` if Weavy can take it. @throws {InvalidUidError} */
-export function checkUid(uid: unknown): string {
+export function checkUid(uid: string): string {
   if (typeof uid !== 'string') throw new InvalidUidError('The uid is not a string. Make it with toUid(id).')
   const broken = rules.find(([isBroken]) => isBroken(uid))
   if (broken) throw new InvalidUidError(`The uid cannot be used: ${broken[1]}. Make it with toUid(id).`)

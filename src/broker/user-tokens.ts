@@ -30,6 +30,8 @@ interface Slot {
   flight: Promise<StoredToken> | undefined
   /** The last token a flight brought: a read of the store that began before may not know it yet. */
   latest: StoredToken | undefined
+  /** When all that arrived has been stored. */
+  saved: Promise<void>
   /** Whether what arrives from now on may no longer be stored. */
   isForgotten: boolean
 }
@@ -61,11 +63,19 @@ export function createUserTokens(
     // From here on the token can be in somebody's hands, who may refuse it: no refresh joins this flight any more.
     slot.flight = undefined
     slot.latest = stored
-    if (slot.isForgotten) return stored
-    const key = keyOf(slot.uid)
-    await store.set(key, stored, reusableMs(stored, now))
-    if (slot.isForgotten) await store.delete(key)
+    await save(slot, stored)
     return stored
+  }
+
+  /** One write after the other, so that an older token never ends up in place of a newer one. */
+  function save(slot: Slot, stored: StoredToken): Promise<void> {
+    const key = keyOf(slot.uid)
+    slot.saved = slot.saved.then(async () => {
+      if (slot.isForgotten) return
+      await store.set(key, stored, reusableMs(stored, Date.now()))
+      if (slot.isForgotten) await store.delete(key)
+    })
+    return slot.saved
   }
 
   /** Joins the flight of this slot or becomes it. */
@@ -119,6 +129,7 @@ export function createUserTokens(
       requests: 0,
       flight: undefined,
       latest: undefined,
+      saved: Promise.resolve(),
       isForgotten: false,
     }
     slots.set(uid, slot)

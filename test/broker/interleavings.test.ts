@@ -20,16 +20,13 @@ async function run(scheduler: fc.Scheduler, steps: Step[]) {
 
   const store: TokenStore = {
     get: (key) => scheduler.schedule(Promise.resolve(stored.get(key)), 'get'),
-    set: (key, value) => {
-      const { token, replacedAt } = value as { token: string; replacedAt: number | null }
-      if (replacedAt !== null) replacements.add(token)
-      return scheduler.schedule(Promise.resolve(), 'set').then(() => stored.set(key, value))
-    },
+    set: (key, value) => scheduler.schedule(Promise.resolve(), 'set').then(() => stored.set(key, value)),
     delete: (key) => Promise.resolve(stored.delete(key)),
   }
-  async function fetch() {
+  async function fetch(_: unknown, init?: RequestInit) {
     posts += 1
     const token = `wyu_${posts}`
+    if (JSON.parse(String(init?.body)).isRefresh) replacements.add(token)
     inTheAir += 1
     mostInTheAir = Math.max(mostInTheAir, inTheAir)
     await scheduler.schedule(Promise.resolve(), 'post')
@@ -39,7 +36,9 @@ async function run(scheduler: fc.Scheduler, steps: Step[]) {
     return Response.json({ access_token: token, expires_in: 3600 })
   }
 
-  const { broker } = createTestBroker({ store, fetch })
+  // The profile tells Weavy, and so this test, which kind of request a call was made for.
+  const user = ({ url }: Request) => ({ uid: 'u256', isRefresh: url.includes('refresh=true') })
+  const { broker } = createTestBroker({ store, fetch, user })
   const results: { step: Step; askedAt: number; token: unknown }[] = []
   const script = scheduler.scheduleSequence(
     steps.map((step) => async () => {

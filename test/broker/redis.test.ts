@@ -124,25 +124,24 @@ describe('one Redis', () => {
 })
 
 describe('Redis in trouble', () => {
-  /** Asks without a pause until told to stop; fails if one request is not served, or not in time. */
-  function createLoad(...brokers: ReturnType<typeof createRedisBroker>['broker'][]) {
+  /** Asks without a pause until told to stop. */
+  function createLoad(brokers: ReturnType<typeof createRedisBroker>['broker'][]) {
     let isOver = false
-    let served = 0
-    const worstMs = { value: 0 }
+    const replies: { status: number; ms: number }[] = []
     const loops = brokers.map(async (broker) => {
       while (!isOver) {
         const started = performance.now()
         const { status } = await ask(broker)
-        worstMs.value = Math.max(worstMs.value, performance.now() - started)
-        if (status !== 200) throw new Error(`A request was lost: ${status}`)
-        served += 1
+        replies.push({ status, ms: performance.now() - started })
         await sleep(5)
       }
     })
-    return async () => {
-      isOver = true
-      await Promise.all(loops)
-      return { served, worstMs: worstMs.value }
+    return {
+      replies,
+      async stop() {
+        isOver = true
+        await Promise.all(loops)
+      },
     }
   }
 
@@ -159,19 +158,21 @@ describe('Redis in trouble', () => {
       const other = createRedisBroker()
       await ask(broker)
       await ask(other.broker)
-      const stop = createLoad(broker, other.broker)
+      const before = issuedFor(uid)
+      const load = createLoad([broker, other.broker])
       try {
         await breakIt()
-        await expect.poll(() => lines, { timeout: 5_000 }).toEqual([failed])
-        const before = issuedFor(uid)
-        await expect.poll(() => issuedFor(uid), { timeout: 5_000 }).toBeGreaterThan(before)
+        await expect.poll(() => lines, { timeout: 10_000 }).toEqual([failed])
+        // More than the request that found out: the broker goes on without its store.
+        await expect.poll(() => issuedFor(uid), { timeout: 10_000 }).toBeGreaterThan(before + 5)
       } finally {
         await mendIt()
       }
       await expect.poll(() => lines, { timeout: 20_000 }).toEqual([failed, works])
-      const { served, worstMs } = await stop()
-      expect(served).toBeGreaterThan(10)
+      await load.stop()
+      expect(load.replies.filter(({ status }) => status !== 200)).toEqual([])
       // A second for the store, and what a busy machine adds.
+      const worstMs = Math.max(...load.replies.map(({ ms }) => ms))
       expect(worstMs).toBeLessThan(STORE_TIMEOUT_MS + 1_000)
 
       const token = await askForToken(broker)

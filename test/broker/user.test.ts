@@ -115,8 +115,8 @@ describe('user() fails', () => {
     ['a path', { uid: '../../secret' }, /slash/],
     ['a relative path', { uid: '..' }, /relative/],
     ['nothing', { uid: '' }, /empty/],
-    ['a number', { uid: 256 }, /not a string/],
-    ['no uid', { name: 'secret' }, /not a string/],
+    ['a number', { uid: 256 }, /object with a uid/],
+    ['no uid', { name: 'secret' }, /object with a uid/],
     ['no object', 'u256secret', /object with a uid/],
     ['a Response', new Response('secret'), /to be thrown/],
   ])('gives a user whose uid is %s: 500, and Weavy is not asked', async (_, user, reason) => {

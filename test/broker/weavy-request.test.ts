@@ -102,7 +102,7 @@ describe('the request to Weavy', () => {
     await fc.assert(
       fc.asyncProperty(uid, async (value) => {
         urls.length = 0
-        const { broker } = createTestBroker({ fetch, user: () => ({ uid: value }) })
+        const { broker } = createTestBroker({ fetch, store: new Map(), user: () => ({ uid: value }) })
         const { status } = await ask(broker)
         expect([200, 500]).toContain(status)
         expect(urls).toHaveLength(status === 200 ? 1 : 0)
