@@ -2,7 +2,7 @@ import type { TokenBrokerOptions } from './options.js'
 import type { TokenStore } from './store.js'
 
 /** Seconds. */
-export const DEFAULT_EXPIRES_IN = 3_600
+const DEFAULT_EXPIRES_IN = 3_600
 
 const MAX_EXPIRES_IN = 365 * 24 * 60 * 60
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/

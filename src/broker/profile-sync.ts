@@ -4,7 +4,7 @@ import type { Profile, WeavyApi } from './weavy-api.js'
 import { within } from './within.js'
 
 /** How long the broker remembers which profile it sent last. */
-export const PROFILE_MEMORY_MS = 7 * 24 * 60 * 60 * 1000
+const PROFILE_MEMORY_MS = 7 * 24 * 60 * 60 * 1000
 /** How long a request waits for its profile, store included. */
 export const PROFILE_SYNC_TIMEOUT_MS = 4_000
 
