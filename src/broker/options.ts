@@ -11,6 +11,9 @@ export interface BrokerUser {
   [field: string]: unknown
 }
 
+/** Any falsy value, so that `session && { … }` will do. */
+type Nobody = null | undefined | false | '' | 0
+
 /** Options of `createTokenBroker()`. They are checked once, when the broker is created. */
 export interface TokenBrokerOptions<Context = unknown> {
   /** The Weavy environment: `https:`, or `http:` on a loopback host. */
@@ -23,10 +26,7 @@ export interface TokenBrokerOptions<Context = unknown> {
    * A `Response` that it throws is the answer, a redirect to a sign-in page for example. `context` is the second
    * argument that `fetch` was called with.
    */
-  user: (
-    request: Request,
-    context: Context,
-  ) => BrokerUser | null | undefined | false | Promise<BrokerUser | null | undefined | false>
+  user: (request: Request, context: Context) => BrokerUser | Nobody | Promise<BrokerUser | Nobody>
   /** Life of a token in seconds, 1 to 31,536,000. @default 3600 */
   expiresIn?: number | undefined
   /**

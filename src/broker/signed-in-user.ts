@@ -14,7 +14,7 @@ export interface SignedInUser {
 }
 
 /** Responses of other realms and of adapters are no `instanceof Response`. */
-export function isResponse(value: unknown): value is Response {
+function isResponse(value: unknown): value is Response {
   return Object.prototype.toString.call(value) === '[object Response]'
 }
 
