@@ -11,9 +11,6 @@ export interface BrokerUser {
   [field: string]: unknown
 }
 
-/** Any falsy value, so that `session && { … }` will do. */
-type Nobody = null | undefined | false | '' | 0
-
 /** Options of `createTokenBroker()`. They are checked once, when the broker is created. */
 export interface TokenBrokerOptions<Context = unknown> {
   /** The Weavy environment: `https:`, or `http:` on a loopback host. */
@@ -21,12 +18,22 @@ export interface TokenBrokerOptions<Context = unknown> {
   /** An API key of that environment, `wys_…`. It is sent to `weavyUrl` and nowhere else. */
   apiKey: string | undefined
   /**
-   * Tells who is signed in, from the cookies or headers of the request; nothing when nobody is. It has 8 s.
+   * Tells who is signed in, from the cookies or headers of the request; nothing, or anything falsy, when nobody is. It has 8 s.
    *
    * A `Response` that it throws is the answer, a redirect to a sign-in page for example. `context` is the second
    * argument that `fetch` was called with.
    */
-  user: (request: Request, context: Context) => BrokerUser | Nobody | Promise<BrokerUser | Nobody>
+  user: (
+    request: Request,
+    context: Context,
+  ) =>
+    | BrokerUser
+    | null
+    | undefined
+    | false
+    | ''
+    | 0
+    | Promise<BrokerUser | null | undefined | false | '' | 0>
   /** Life of a token in seconds, 1 to 31,536,000. @default 3600 */
   expiresIn?: number | undefined
   /**
