@@ -285,6 +285,20 @@ describe('loop breaker', () => {
     }
   })
 
+  test('a second fresh token refused at once is replaced after a second, which no wake-up shortens', async () => {
+    const page = stubPage()
+    const { source, requests } = byScript((n) => token(n))
+    await source.getToken()
+    await source.getToken({ rejected: 'wyu_1' })
+    const seen = watch(source.getToken({ rejected: 'wyu_2' }))
+    page.show()
+    page.goOnline()
+    await pass(0.8 * SECOND)
+    expect(requests).toHaveLength(2)
+    await pass(0.2 * SECOND)
+    expect(seen.outcome).toBe('wyu_3')
+  })
+
   test('a token that is revoked right after it was issued is replaced at once', async () => {
     const { source } = byScript((n) => token(n))
     await source.getToken()

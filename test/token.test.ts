@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { TokenError } from '../src/index.js'
-import { lifetimeMs, parseToken } from '../src/token.js'
+import { isLongEnough, lifetimeMs, parseToken } from '../src/token.js'
 
 const asked = { wall: 1_700_000_000_000, mono: 1000 }
 const DAY_MS = 24 * 3600 * 1000
@@ -74,4 +74,26 @@ test.each(['wys_0123456789', 'eyJhbGciOiJIUzI1NiJ9.e30.x', 'Bearer wyu_1', ' wyu
 
 test('a leaked API key is named as such, and what to do about it', () => {
   expect(() => parseToken({ access_token: 'wys_secret' }, asked, false)).toThrow(/API key.*Revoke/)
+})
+
+test.each([
+  ['enough is left', { life: 60, age: 10, refreshed: true }, 50, true],
+  ['a millisecond is missing', { life: 60, age: 10, refreshed: true }, 50.001, false],
+  ['it was made for us just now', { life: 60, age: 4.9, refreshed: true }, 59, true],
+  [
+    'it is new to us, but may have been kept by the broker',
+    { life: 60, age: 4.9, refreshed: false },
+    59,
+    false,
+  ],
+  ['no token lives that long', { life: 60, age: 30, refreshed: true }, 60, true],
+  ['one made for us may live longer', { life: 60, age: 30, refreshed: false }, 60, false],
+  ['its life is unknown', { life: undefined, age: 1e9, refreshed: false }, 1e9, true],
+])('long enough: %s', (_, { life, age, refreshed }, minValidity, answer) => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] })
+  const now = { wall: Date.now(), mono: performance.now() }
+  const held = parseToken({ access_token: 'wyu_1', expires_in: life }, now, refreshed)
+  vi.advanceTimersByTime(age * 1000)
+  expect(isLongEnough(held, minValidity * 1000)).toBe(answer)
+  vi.useRealTimers()
 })
