@@ -45,7 +45,20 @@ export default defineConfig({
       },
       chromium(['test/browser/**/*.test.{ts,tsx}']),
       firefox(['test/browser/{rotation,uikit-32,react}.test.{ts,tsx}']),
-      'test/demo/vitest.config.ts',
+      {
+        resolve: { tsconfigPaths: true },
+        test: {
+          name: 'demo',
+          environment: 'node',
+          include: ['test/demo/**/*.test.ts'],
+          globalSetup: 'test/demo/build.ts',
+          // Tokens live for seconds here: of all others only Firefox runs beside it, on a processor of its own.
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 })
