@@ -69,7 +69,7 @@ export function Controls({ settings, offline, isReal, perform, toggleOffline }: 
           choose={(lifetimeSeconds, label) =>
             press(
               `life ${label}`,
-              `From now on tokens live for ${label}. The page drops the one it has and starts afresh.`,
+              `From now on tokens live for ${label}. The page replaces the one it has within seconds.`,
               { settings: { lifetimeSeconds } },
               (subject) => subject.renew(),
             )

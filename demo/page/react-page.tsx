@@ -9,7 +9,7 @@ import { renderInstrument } from './instrument.js'
 import { sendOrder } from './lane-client.js'
 import { Chat } from './react-chat.js'
 import code from './react-chat.tsx?raw'
-import { watchPage } from './subject.js'
+import { renewToken, watchPage } from './subject.js'
 
 type Weavy = NonNullable<ReturnType<typeof useWeavy>>
 
@@ -45,7 +45,7 @@ function watch(weavy: Weavy, source: TokenSource) {
       weavy,
       // What follows is to be asked as the new user.
       signIn: (user) => flushSync(() => show(user)),
-      renew: source.clear,
+      renew: () => void renewToken(source).catch(() => {}),
     },
     source,
   )

@@ -26,6 +26,20 @@ export interface Subject {
 
 export type Chat = Pick<Subject, 'signIn' | 'renew'> & { readonly weavy: WeavyUnderTest }
 
+/**
+ * Has a source fetch a token that lives longer than the rest of the one it has, which goes on being used meanwhile. A
+ * source thinks nothing can be better than a token that it has just refreshed, so this may take a few seconds.
+ */
+export async function renewToken({ getState, getToken }: TokenSource) {
+  const before = getState()
+  if (!('token' in before) || before.expiresAt === null) return
+  for (let attempt = 0; attempt < 15; attempt++) {
+    const token = await getToken({ minValidityMs: before.expiresAt - Date.now() + 1 })
+    if (token !== before.token) return
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
+
 /** Looks at this page from its first request on. */
 export function watchPage(lane: LaneName, weavyUrl: string) {
   const history = createHistory()

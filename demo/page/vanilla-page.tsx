@@ -1,6 +1,6 @@
 import { renderInstrument } from './instrument.js'
 import { sendOrder } from './lane-client.js'
-import { watchPage } from './subject.js'
+import { renewToken, watchPage } from './subject.js'
 import { openChat } from './vanilla-chat.js'
 import code from './vanilla-chat.ts?raw'
 
@@ -11,7 +11,7 @@ const subject = begin(
   {
     weavy,
     signIn: source.setUser,
-    renew: source.clear,
+    renew: () => void renewToken(source).catch(() => {}),
   },
   source,
 )
