@@ -39,6 +39,12 @@ const visibleText = (root: Node = document.body): string =>
         .map(visibleText)
         .join(' ')
 
+/** Until nothing more of what a component asks when it appears is in the air. */
+const quiet = async (world: World) => {
+  const count = async () => (await world.look()).weavy.length
+  for (let before = -1, now = 0; before !== now; before = now, now = await count()) await sleep(500)
+}
+
 /** What an app on this page would be told. */
 const reasonOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -167,6 +173,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
         expect((await world.look()).hubUsers).toEqual(['alice'])
         expect(visibleText()).toContain('Welcome, Alice')
       }, 10_000)
+      await quiet(world)
       await world.signIn('bob')
       const before = (await world.look()).weavy.length
 
@@ -186,7 +193,11 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
       await using world = await start(600)
       const { source, weavy } = connected(world, { user: 'alice' })
       messenger()
-      await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 10_000)
+      await vi.waitFor(async () => {
+        expect((await world.look()).hubUsers).toEqual(['alice'])
+        expect(visibleText()).toContain('Welcome, Alice')
+      }, 10_000)
+      await quiet(world)
       source.setUser(null)
       const before = (await world.look()).weavy.length
       expect(await reasonOf(weavy.fetch(userPath()))).toMatchObject({ code: 'signed_out' })

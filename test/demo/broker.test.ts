@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { eventually, expectAgreement, prepareDemo } from './demo.js'
+import { eventually, prepareDemo } from './demo.js'
 
 const { open } = prepareDemo()
 
 it('a slow broker holds up no request while the old token lasts', async () => {
-  const { pick, ask, seen, counted, events, status } = await open()
+  const { pick, ask, seen, events, status, expectAgreement } = await open()
   await pick('1 min')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
   await pick('slow (3 s)')
@@ -12,14 +12,14 @@ it('a slow broker holds up no request while the old token lasts', async () => {
     async () => expect(await events()).toMatch(/for a newer token: 200 after 3\d{3} ms/),
     70_000,
   )
-  await expectAgreement({ ask, seen, counted }, 'broker', 'refreshes', 'tokens')
+  await expectAgreement('broker', 'refreshes', 'tokens')
   expect(await seen('broker')).toBe(3)
   expect(await seen('longest')).toBeLessThan(2500)
   expect(await status()).toBe('ready')
 }, 100_000)
 
 it('a broker that is down fails no call while the token lasts, is asked seldom, and is found again', async () => {
-  const { pick, page, ask, seen, counted, events, status } = await open()
+  const { pick, page, ask, seen, events, status, expectAgreement } = await open()
   await pick('10 s')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
   await pick('down')
@@ -27,7 +27,7 @@ it('a broker that is down fails no call while the token lasts, is asked seldom, 
   await expect(page.locator('.state').textContent()).resolves.toMatch(/the token is still good/)
   await pick('fine')
   await eventually(async () => expect(await status()).toBe('ready'))
-  await expectAgreement({ ask, seen, counted }, 'broker', 'broker-failed', 'tokens', 'refused')
+  await expectAgreement('broker', 'broker-failed', 'tokens', 'refused')
   expect(await seen('broker-failed')).toBeGreaterThan(0)
   expect(await seen('broker-failed')).toBeLessThanOrEqual(5)
   expect(await seen('failed')).toBe(0)
@@ -35,7 +35,7 @@ it('a broker that is down fails no call while the token lasts, is asked seldom, 
 })
 
 it('garbage is named, and a good answer heals it', async () => {
-  const { pick, page, ask, seen, counted, status } = await open()
+  const { pick, page, ask, seen, status, expectAgreement } = await open()
   await pick('5 s')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
   await pick('garbage')
@@ -44,12 +44,12 @@ it('garbage is named, and a good answer heals it', async () => {
   const tokens = await seen('tokens')
   await pick('fine')
   await eventually(async () => expect(await status()).toBe('ready'))
-  await expectAgreement({ ask, seen, counted }, 'broker', 'tokens', 'refused')
+  await expectAgreement('broker', 'tokens', 'refused')
   expect(await seen('tokens')).toBe(tokens + 1)
 })
 
 it('the same token again, although it is dead, is asked for a few times and never in a loop', async () => {
-  const { pick, press, page, ask, seen, counted, status } = await open()
+  const { pick, press, page, ask, seen, status, expectAgreement } = await open()
   await pick('1 h')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
   await pick('same token')
@@ -57,18 +57,18 @@ it('the same token again, although it is dead, is asked for a few times and neve
   await eventually(async () => expect(await status()).toBe('failed'))
   await expect(page.locator('.state').textContent()).resolves.toMatch(/Weavy refuses the tokens/)
   await page.waitForTimeout(3000)
-  await expectAgreement({ ask, seen, counted }, 'broker', 'refreshes', 'refused')
+  await expectAgreement('broker', 'refreshes', 'refused')
   expect(await seen('broker')).toBeLessThanOrEqual(8)
 })
 
 it('a session that ended is told once, and costs one request', async () => {
-  const { pick, ask, seen, counted, status, page } = await open()
+  const { pick, ask, seen, status, page, expectAgreement } = await open()
   await pick('5 s')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
   await pick('signed out')
   await eventually(async () => expect(await status()).toBe('signed-out'))
   await page.waitForTimeout(4000)
-  await expectAgreement({ ask, seen, counted }, 'broker', 'broker-failed', 'requests')
+  await expectAgreement('broker', 'broker-failed', 'requests')
   expect(await seen('broker-failed')).toBe(1)
   expect(await seen('refused')).toBe(0)
 })

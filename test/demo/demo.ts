@@ -46,14 +46,26 @@ export function prepareDemo(findEnvironment: () => Promise<Environment | null> =
 
   function look(page: Page, lane: LaneName) {
     const ask = async (): Promise<Report> => (await fetch(`${demo.url}/control/${lane}`)).json()
-    const cell = async (id: string, side: 'page' | 'server') =>
-      Number.parseInt((await page.locator(`[data-count="${lane} ${id} ${side}"]`).textContent()) ?? '', 10)
+    /** What the page says, and next to it the servers, both read at one moment. */
+    const row = async (id: string) => {
+      const cells = await page.locator(`[data-count^="${lane} ${id} "]`).allTextContents()
+      return cells.map((text) => Number.parseInt(text, 10))
+    }
     return {
       /** What the servers counted, asked without the page. */
       ask,
       /** What the panel shows. */
-      seen: (id: string) => cell(id, 'page'),
-      counted: (id: string) => cell(id, 'server'),
+      /** Waits until panel and servers agree about each of these counts, which they do but for what is in the air. */
+      expectAgreement: (...ids: (keyof typeof IN_REPORT)[]) =>
+        eventually(async () => {
+          const report = await ask()
+          for (const id of ids) {
+            const truth = IN_REPORT[id](report)
+            expect({ [id]: await row(id) }).toEqual({ [id]: [truth, truth] })
+          }
+        }),
+      seen: async (id: string) => (await row(id))[0] as number,
+      counted: async (id: string) => (await row(id))[1] as number,
       status: () => page.locator(`[data-lane=${lane}] .status`).textContent(),
       verdict: () => page.locator(`[data-lane=${lane}] .verdict`).textContent(),
       /** The timeline, as those hear it who cannot see it, and its last events. */
@@ -71,9 +83,6 @@ export function prepareDemo(findEnvironment: () => Promise<Environment | null> =
   }
   return { open }
 }
-
-export type Demo = Awaited<ReturnType<ReturnType<typeof prepareDemo>['open']>>
-type Look = Pick<Demo, 'ask' | 'seen' | 'counted'>
 
 /** Waits until this holds. */
 export const eventually = (check: () => Promise<void> | void, timeout = 20_000) =>
@@ -100,13 +109,3 @@ const IN_REPORT = {
   refused: ({ weavy }: Report) => weavy?.refused,
   forbidden: ({ weavy }: Report) => weavy?.forbidden,
 }
-
-/** Waits until panel and servers agree about each of these counts, which they do but for what is in the air. */
-export const expectAgreement = (look: Look, ...ids: (keyof typeof IN_REPORT)[]) =>
-  eventually(async () => {
-    const report = await look.ask()
-    for (const id of ids) {
-      const truth = IN_REPORT[id](report)
-      expect({ [id]: [await look.seen(id), await look.counted(id)] }).toEqual({ [id]: [truth, truth] })
-    }
-  })
