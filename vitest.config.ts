@@ -43,8 +43,23 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      chromium(['test/browser/**/*.test.{ts,tsx}']),
-      firefox(['test/browser/{rotation,uikit-32,react}.test.{ts,tsx}']),
+      // Tokens live for seconds from here on, so no more than two of these run beside each other: 2, then 3.
+      firefox({
+        name: 'firefox',
+        include: ['test/browser/{rotation,uikit-32,react}.test.{ts,tsx}'],
+        sequence: { groupOrder: 2 },
+      }),
+      chromium({
+        name: 'trouble',
+        include: ['test/browser/trouble.test.ts'],
+        sequence: { groupOrder: 2 },
+      }),
+      chromium({
+        name: 'chromium',
+        include: ['test/browser/**/*.test.{ts,tsx}'],
+        exclude: ['test/browser/trouble.test.ts'],
+        sequence: { groupOrder: 3 },
+      }),
       {
         resolve: { tsconfigPaths: true },
         test: {
@@ -52,7 +67,6 @@ export default defineConfig({
           environment: 'node',
           include: ['test/demo/**/*.test.ts'],
           globalSetup: 'test/demo/build.ts',
-          // Tokens live for seconds here: of all others only Firefox runs beside it, on a processor of its own.
           fileParallelism: false,
           sequence: { groupOrder: 3 },
           testTimeout: 120_000,

@@ -2,8 +2,8 @@ import { Weavy } from '@weavy/uikit-web'
 import { test } from 'vitest'
 import { commands } from 'vitest/browser'
 import { connectWeavy, createTokenSource, type TokenSource } from 'weavy-token'
-import type { WorldReport } from '../browser/commands.js'
 import { every, refusedForToken, sleep, startWorld } from '../browser/world.js'
+import type { WorldReport } from '../browser/worlds.js'
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

@@ -1,70 +1,55 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { BrowserCommand } from 'vitest/node'
-import type { BrokerRequest, Fault } from '../../demo/stand-in/broker.js'
-import type { RequestRecord } from '../../demo/stand-in/requests.js'
-import { createWorld, type World, type WorldOptions } from '../../demo/stand-in/world.js'
+import type { WorldOptions } from '../../demo/stand-in/world.js'
+import type { WorldOrder, WorldReport } from './worlds.js'
 
-/** What a test in the browser may do to its world, which lives in the process of the test runner. */
-export type WorldOrder =
-  | { do: 'fault'; fault: Fault | null }
-  | { do: 'lifetime'; seconds: number | null }
-  | { do: 'revoke' }
-  | { do: 'forbid'; path: string; forbidden: boolean }
-  | { do: 'drop-hubs' }
-  | { do: 'sign-in'; user: string | null }
-  | { do: 'look' }
-  | { do: 'close' }
+let worldsUrl: Promise<string> | undefined
 
-export interface WorldReport {
-  weavy: readonly RequestRecord[]
-  broker: readonly BrokerRequest[]
-  hubUsers: string[]
+const startWorlds = () =>
+  new Promise<string>((resolve, reject) => {
+    const worlds = fork(fileURLToPath(new URL('./worlds.ts', import.meta.url)), {
+      execArgv: ['--import', 'tsx'],
+    })
+    worlds.once('message', resolve).once('error', reject)
+    worlds.once('exit', (code) => reject(new Error(`The worlds ended with code ${code}.`)))
+    worlds.unref()
+    worlds.channel?.unref()
+  })
+
+async function post<T>(path: string, body: unknown): Promise<T> {
+  worldsUrl ??= startWorlds()
+  const headers = { 'Content-Type': 'application/json' }
+  const response = await fetch((await worldsUrl) + path, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(body),
+  })
+  if (!response.ok) throw new Error(await response.text())
+  return (await response.json()) as T
 }
 
-const worlds = new Map<number, World>()
-let lastId = 0
-
-const startWorld: BrowserCommand<[options: WorldOptions]> = async (_context, options) => {
-  const world = await createWorld(options)
-  lastId += 1
-  worlds.set(lastId, world)
-  return { id: lastId, weavyUrl: world.weavy.url, tokenUrl: world.tokenUrl }
+interface WorldAddress {
+  id: number
+  weavyUrl: string
+  tokenUrl: string
 }
 
-const orderWorld: BrowserCommand<[id: number, order: WorldOrder]> = async (_context, id, order) => {
-  const world = worlds.get(id)
-  if (!world) throw new Error(`no world ${id}`)
-  switch (order.do) {
-    case 'fault':
-      world.broker.fault = order.fault
-      break
-    case 'lifetime':
-      world.weavy.lifetimeSeconds = order.seconds
-      break
-    case 'revoke':
-      world.weavy.revokeAll()
-      break
-    case 'forbid':
-      world.weavy.forbid(order.path, order.forbidden)
-      break
-    case 'drop-hubs':
-      world.weavy.dropHubs()
-      break
-    case 'sign-in':
-      world.user = order.user
-      break
-    case 'look':
-      break
-    case 'close':
-      worlds.delete(id)
-      await world.close()
-  }
-  return { weavy: world.weavy.requests, broker: world.broker.requests, hubUsers: world.weavy.hubUids() }
-}
+const startWorld: BrowserCommand<[options: WorldOptions]> = (_context, options) =>
+  post<WorldAddress>('/worlds', options)
 
-/** Stops every renderer that this test run started, as a laptop that sleeps does, and lets them go on `ms` later. */
-const sleepRenderers: BrowserCommand<[ms: number]> = async (_context, ms) => {
+const orderWorld: BrowserCommand<[id: number, order: WorldOrder]> = (_context, id, order) =>
+  post<WorldReport>(`/worlds/${id}`, order)
+
+const RENDERER = { chromium: /--type=renderer/, firefox: /-contentproc/ }
+
+/**
+ * Stops every renderer of the test's kind of browser that this test run started, as a laptop that sleeps does, and lets
+ * them go on `ms` later.
+ */
+const sleepRenderers: BrowserCommand<[ms: number]> = async ({ project }, ms) => {
+  const renderer = RENDERER[project.config.browser.name as keyof typeof RENDERER]
   const processes = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
     .split('\n')
     .map((line) => /^\s*(\d+)\s+(\d+)\s(.*)$/.exec(line)?.slice(1) ?? [])
@@ -73,7 +58,7 @@ const sleepRenderers: BrowserCommand<[ms: number]> = async (_context, ms) => {
   for (let round = 0; round < 5; round++)
     for (const [pid, parent] of processes) if (pid && parent && ours.has(parent)) ours.add(pid)
   const renderers = processes
-    .filter(([pid, , args]) => pid && ours.has(pid) && /--type=renderer|-contentproc/.test(args ?? ''))
+    .filter(([pid, , args]) => pid && ours.has(pid) && renderer.test(args ?? ''))
     .map(([pid]) => Number(pid))
   for (const pid of renderers) process.kill(pid, 'SIGSTOP')
   try {

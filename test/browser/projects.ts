@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
+import type { InlineConfig } from 'vitest/node'
 import { chromiumPath, firefoxPath } from '../../scripts/browsers.mjs'
 import { commands } from './commands.js'
+
+type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'sequence'>
 
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
 
@@ -16,7 +19,7 @@ const CHROMIUM_FLAGS = [
 ]
 
 /** Real browsers run the built files, next to the real UIKit. */
-const browser = (name: string, include: string[], groupOrder: number, launchOptions: object) => ({
+const browser = (engine: 'chromium' | 'firefox', launchOptions: object, options: ProjectOptions) => ({
   resolve: {
     alias: [
       { find: /^weavy-token$/, replacement: built('index') },
@@ -39,26 +42,22 @@ const browser = (name: string, include: string[], groupOrder: number, launchOpti
     ],
   },
   test: {
-    name,
-    include,
+    ...options,
     fileParallelism: false,
-    // Alone, after whatever needs the processor: tokens live for seconds here.
-    sequence: { groupOrder },
     testTimeout: 90_000,
     browser: {
       enabled: true,
       headless: true,
       screenshotFailures: false,
       provider: playwright({ launchOptions }),
-      // One browser name for both: the provider starts the executable that it is given.
-      instances: [{ browser: name as 'chromium' | 'firefox' }],
+      instances: [{ browser: engine }],
       commands,
     },
   },
 })
 
-export const chromium = (include: string[]) =>
-  browser('chromium', include, 2, { executablePath: chromiumPath(), args: CHROMIUM_FLAGS })
+export const chromium = (options: ProjectOptions) =>
+  browser('chromium', { executablePath: chromiumPath(), args: CHROMIUM_FLAGS }, options)
 
-export const firefox = (include: string[]) =>
-  browser('firefox', include, 3, { channel: 'moz-firefox', executablePath: firefoxPath() })
+export const firefox = (options: ProjectOptions) =>
+  browser('firefox', { channel: 'moz-firefox', executablePath: firefoxPath() }, options)

@@ -2,7 +2,7 @@ import { commands } from 'vitest/browser'
 import type { Fault } from '../../demo/stand-in/broker.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
-import type { WorldOrder, WorldReport } from './commands.js'
+import type { WorldOrder, WorldReport } from './worlds.js'
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

@@ -1,0 +1,73 @@
+import { Hono } from 'hono'
+import type { BrokerRequest, Fault } from '../../demo/stand-in/broker.js'
+import { listen } from '../../demo/stand-in/listen.js'
+import type { RequestRecord } from '../../demo/stand-in/requests.js'
+import { createWorld, type World } from '../../demo/stand-in/world.js'
+
+/** What a test may do to its world. */
+export type WorldOrder =
+  | { do: 'fault'; fault: Fault | null }
+  | { do: 'lifetime'; seconds: number | null }
+  | { do: 'revoke' }
+  | { do: 'forbid'; path: string; forbidden: boolean }
+  | { do: 'drop-hubs' }
+  | { do: 'sign-in'; user: string | null }
+  | { do: 'look' }
+  | { do: 'close' }
+
+export interface WorldReport {
+  weavy: readonly RequestRecord[]
+  broker: readonly BrokerRequest[]
+  hubUsers: string[]
+}
+
+const worlds = new Map<number, World>()
+let lastId = 0
+
+async function obey(world: World, order: WorldOrder): Promise<void> {
+  switch (order.do) {
+    case 'fault':
+      world.broker.fault = order.fault
+      break
+    case 'lifetime':
+      world.weavy.lifetimeSeconds = order.seconds
+      break
+    case 'revoke':
+      world.weavy.revokeAll()
+      break
+    case 'forbid':
+      world.weavy.forbid(order.path, order.forbidden)
+      break
+    case 'drop-hubs':
+      world.weavy.dropHubs()
+      break
+    case 'sign-in':
+      world.user = order.user
+      break
+    case 'close':
+      await world.close()
+  }
+}
+
+// A process of its own, so that no world stands still while the test runner is busy. It ends with the one that forked it.
+const app = new Hono()
+app.post('/worlds', async (c) => {
+  lastId += 1
+  const id = lastId
+  const world = await createWorld(await c.req.json())
+  worlds.set(id, world)
+  return c.json({ id, weavyUrl: world.weavy.url, tokenUrl: world.tokenUrl })
+})
+app.post('/worlds/:id', async (c) => {
+  const id = Number(c.req.param('id'))
+  const world = worlds.get(id)
+  if (!world) return c.text('There is no such world.', 404)
+  const order: WorldOrder = await c.req.json()
+  await obey(world, order)
+  if (order.do === 'close') worlds.delete(id)
+  const { weavy, broker } = world
+  return c.json({ weavy: weavy.requests, broker: broker.requests, hubUsers: weavy.hubUids() })
+})
+const { url } = await listen((request) => app.fetch(request))
+process.once('disconnect', () => process.exit())
+process.send?.(url)
