@@ -1,5 +1,5 @@
 import { secureUrl } from './broker-request.js'
-import type { TokenSource } from './token-source.js'
+import type { TokenSource } from './types.js'
 
 /** Options of {@link createAuthorizedFetch}. */
 export interface AuthorizedFetchOptions {

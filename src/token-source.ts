@@ -1,9 +1,8 @@
-import { QueryCache, type QueryClient } from '@tanstack/query-core'
-import { ask, createFetchToken, type FetchToken, type RequestInitOption } from './broker-request.js'
+import { ask, createFetchToken } from './broker-request.js'
 import { msSince, readClock } from './clock.js'
+import { beginEpoch, QUERY } from './epoch.js'
 import { TokenError } from './errors.js'
 import {
-  type Consequence,
   consequenceOf,
   createAlarm,
   MAX_STRIKES,
@@ -12,129 +11,12 @@ import {
   slotFreeAt,
   takeSlot,
 } from './schedule.js'
+import { CLOSED, createListeners, isSame } from './state.js'
 import { isExpired, isLongEnough, parseToken, type Token } from './token.js'
+import type { GetTokenOptions, TokenFactory, TokenSource, TokenSourceOptions, TokenState } from './types.js'
 import { onWake } from './wake.js'
 
-/** Options of {@link createTokenSource}. Exactly one of `tokenUrl` and `fetchToken` is required. */
-export interface TokenSourceOptions {
-  /** The app's token broker. `https:`, relative to the page, or loopback. Query parameters are kept. */
-  tokenUrl?: string | URL | undefined
-  /** Brings a token in place of `tokenUrl`. A `TokenError` that it throws is kept as it is. */
-  fetchToken?: FetchToken | undefined
-  /**
-   * The app's own id of the signed-in user, never sent anywhere; `null`: nobody is signed in.
-   * @default undefined: whoever the broker says
-   */
-  user?: string | number | null | undefined
-  /** Init of the request to `tokenUrl`, or a function that returns it for each request: headers, CSRF. */
-  requestInit?: RequestInitOption | undefined
-  /**
-   * How long before its expiry a token is refreshed, in milliseconds; 0 or more, never more than half of the life.
-   * @default 10 % of the token's life, at most 60,000 ms
-   */
-  refreshAheadMs?: number | undefined
-  /**
-   * Longest time that one request to the broker may take, in milliseconds; 1 to 2,147,483,647.
-   * @default 10_000
-   */
-  timeoutMs?: number | undefined
-  /**
-   * Longest time that a caller without a valid token waits, in milliseconds; 0 to 2,147,483,647. Weavy's UIKit gives
-   * up after 20,000 ms.
-   * @default 15_000
-   */
-  maxWaitMs?: number | undefined
-  /**
-   * Fetches in place of the global `fetch`.
-   * @default globalThis.fetch, looked up at each call
-   */
-  fetch?: typeof globalThis.fetch | undefined
-}
-
-/** What a source knows now: one frozen object per change, the same reference while nothing changes. */
-export type TokenState =
-  /** Nothing asked yet, cleared, or closed. */
-  | { readonly status: 'empty' }
-  /** No usable token, one on its way. */
-  | { readonly status: 'fetching' }
-  /** A valid token, also while it is refreshed in the background. `expiresAt` is epoch ms, `null` when unknown. */
-  | { readonly status: 'ready'; readonly token: string; readonly expiresAt: number | null }
-  /** The refresh fails, the token is still good. */
-  | {
-      readonly status: 'stale'
-      readonly token: string
-      readonly expiresAt: number | null
-      readonly error: TokenError
-    }
-  /** No usable token, the last attempt failed. */
-  | { readonly status: 'failed'; readonly error: TokenError }
-  /** Nobody is signed in. */
-  | { readonly status: 'signed-out'; readonly error: TokenError }
-
-/** Options of {@link TokenSource.getToken}. */
-export interface GetTokenOptions {
-  /** A token that Weavy refused. It is never handed out again. */
-  rejected?: string | undefined
-  /**
-   * A token with less life left is refreshed first, in milliseconds. Best effort: what is then the newest valid token
-   * is handed out.
-   * @default 0
-   */
-  minValidityMs?: number | undefined
-  /** Rejects this caller alone, with the signal's reason. */
-  signal?: AbortSignal | undefined
-}
-
-/** `(refresh) => Promise<token>`, as Weavy's UIKit wants it. */
-export type TokenFactory = (refresh?: boolean) => Promise<string>
-
-/** A source of access tokens. Every function is a closure and works when destructured. */
-export interface TokenSource {
-  /**
-   * Resolves with a token that is not expired and was not reported as rejected.
-   *
-   * A valid token is handed out at once, while a newer one is fetched in the background when its time has come.
-   * Without one, the caller joins the one request in the air, and waits through an outage for `maxWaitMs` at most.
-   *
-   * @throws {TokenError} any code; the reason of `signal` when that aborts
-   */
-  getToken(this: void, options?: GetTokenOptions): Promise<string>
-  /** One {@link TokenFactory} for a single consumer. Several consumers want one each: {@link createTokenFactory}. */
-  tokenFactory: TokenFactory
-  /**
-   * Makes a factory that remembers what it handed out: `true` reports exactly that token as rejected, so a consumer
-   * that holds an old token costs no request, and none is given the token back that it has just refused.
-   */
-  createTokenFactory(this: void): TokenFactory
-  /** The state now. Expiry is judged by the clock at the call. */
-  getState(this: void): TokenState
-  /** Calls `listener` with each new state. Returns its undo. What a listener throws goes to `reportError`. */
-  subscribe(this: void, listener: (state: TokenState) => void): () => void
-  /**
-   * Switches the user, synchronously: the old token is gone, the request in the air is aborted, whoever waits is
-   * rejected with `superseded`. `null`: nobody is signed in. `undefined`: whoever the broker says. The user it already
-   * has: nothing happens.
-   */
-  setUser(this: void, user: string | number | null | undefined): void
-  /** Forgets token, failures and refusals, as `setUser` does, and starts afresh for the same user. */
-  clear(this: void): void
-  /** Ends the source: no timer, no listener and no request is left, `getToken` rejects with `closed`. */
-  close(this: void): void
-  /** `close`, for `using`. */
-  [Symbol.dispose](): void
-}
-
-/** The state of a closed source; told from `empty` by identity. */
-export const CLOSED = Object.freeze({ status: 'empty' } as const)
-
 const MAX_REFUSED = 50
-const QUERY = {
-  queryKey: ['token'],
-  retry: false,
-  networkMode: 'always',
-  gcTime: Number.POSITIVE_INFINITY,
-  structuralSharing: false,
-} as const
 
 interface Waiter {
   /** On the monotonic clock. */
@@ -144,47 +26,6 @@ interface Waiter {
   resolve(token: string): void
   reject(reason: unknown): void
 }
-
-/** Everything that ends with a user, a `clear()` or a `close()`. A late result of an earlier epoch finds no way in. */
-const beginEpoch = () => {
-  const cache = new QueryCache()
-  // All that a Query asks of its client. A real one costs 2 kB and would have nothing else to do.
-  const client = {
-    getQueryCache: () => cache,
-    getQueryDefaults: () => ({}),
-    defaultQueryOptions: (options: unknown) => options,
-  } as unknown as QueryClient
-  return {
-    query: cache.build<Token>(client, QUERY),
-    abort: () => cache.clear(),
-    /** Why it ended. */
-    over: undefined as TokenError | undefined,
-    /** The request in the air. Only the flight that it names may land. */
-    flight: undefined as object | undefined,
-    failure: undefined as (Consequence & { readonly error: TokenError }) | undefined,
-    failures: 0,
-    /** Tokens in a row that were refused at once, or given although they had been refused. */
-    strikes: 0,
-    refused: new Set<string>(),
-    /** The refused token that the next answer is to replace. */
-    rejected: undefined as string | undefined,
-    /** There has been a token: from now on the source sees to a newer one, and tells the broker to replace its own. */
-    refresh: false,
-    /** On the monotonic clock: nobody asks the broker before. */
-    notBefore: 0,
-  }
-}
-
-/** A change is something that an app would show; one failure like the one before is none. */
-const isSame = (
-  a: Partial<TokenState & { token: string; expiresAt: number | null; error: TokenError }>,
-  b: typeof a,
-) =>
-  a.status === b.status &&
-  a.token === b.token &&
-  a.expiresAt === b.expiresAt &&
-  a.error?.code === b.error?.code &&
-  a.error?.message === b.error?.message
 
 const closedError = () => new TokenError('closed', 'The token source was closed.')
 
@@ -238,9 +79,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   let told = state
   let stopWake: (() => void) | undefined
   const waiters = new Set<Waiter>()
-  const listeners = new Set<(state: TokenState) => void>()
-  /** States that listeners have not been told yet. */
-  const news: TokenState[] = []
+  const listeners = createListeners()
   const alarm = createAlarm(() => advance())
 
   const isClosed = () => state === CLOSED
@@ -270,20 +109,10 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     return state
   }
 
-  /** Tells every listener every state, in order, whatever they do to the source meanwhile. */
   const publish = () => {
     if (getState() === told) return
     told = state
-    if (news.push(state) > 1) return
-    for (const next of news)
-      for (const listener of [...listeners])
-        try {
-          if (listeners.has(listener)) listener(next)
-        } catch (error) {
-          globalThis.reportError?.(error)
-        }
-    news.length = 0
-    if (isClosed()) listeners.clear()
+    listeners.tell(state)
   }
 
   const fail = (error: TokenError, n: number) => {
@@ -488,13 +317,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     tokenFactory: createTokenFactory(),
     createTokenFactory,
     getState,
-    subscribe(listener) {
-      const entry: typeof listener = (next) => listener(next)
-      if (!isClosed()) listeners.add(entry)
-      return () => {
-        listeners.delete(entry)
-      }
-    },
+    subscribe: (listener) => (isClosed() ? () => {} : listeners.add(listener)),
     setUser(next) {
       if (isClosed() || next === user) return
       user = next

@@ -1,4 +1,5 @@
-import { CLOSED, type TokenFactory, type TokenSource, type TokenState } from './token-source.js'
+import { CLOSED } from './state.js'
+import type { TokenFactory, TokenSource, TokenState } from './types.js'
 
 /**
  * What {@link connectWeavy} needs of a `Weavy` instance of `@weavy/uikit-web`: its public surface, nothing else.

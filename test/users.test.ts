@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { CLOSED } from '../src/token-source.js'
+import { CLOSED } from '../src/state.js'
 import {
   byHand,
   byScript,
