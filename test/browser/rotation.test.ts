@@ -4,8 +4,8 @@ import { connectWeavy, createTokenSource } from 'weavy-token'
 import { every, refusedForToken, startWorld } from './world.js'
 
 const LIFETIME_S = 4
-/** The lead is at least half of it: as much as a token of 20 s has, and enough for a busy machine. */
-const REFRESH_AHEAD_MS = 2000
+/** A lead that a busy machine keeps, and no more: for half of a life the broker gives a replacement once more. */
+const REFRESH_AHEAD_MS = 800
 const EXPIRIES = 4
 
 afterEach(() => {

@@ -95,7 +95,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
   const start = (lifetimeSeconds: number) => startWorld({ lifetimeSeconds, version })
 
   describe('expiry', () => {
-    // 50 requests need a while to leave: the lead is at least a second, as that of every token that lives for 20 s.
+    // 50 requests need a while to leave, so the lead is a second at least.
     const burstAfterExpiry = async (world: World, weavy: WeavyInstance) => {
       messenger()
       expect(await get(weavy)).toBe(200)
