@@ -9,6 +9,6 @@ const subject = begin({
   weavy,
   // The UIKit has nothing that forgets a user, but this, which keeps the token.
   signIn: () => void weavy.reset(),
-  renew: () => void weavy.getToken(true).catch(() => {}),
+  renew: () => weavy.getToken(true),
 })
 window.parent.dispatchEvent(new CustomEvent<Subject>('subject', { detail: subject }))

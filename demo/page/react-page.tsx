@@ -45,7 +45,7 @@ function watch(weavy: Weavy, source: TokenSource) {
       weavy,
       // What follows is to be asked as the new user.
       signIn: (user) => flushSync(() => show(user)),
-      renew: () => void renewToken(source).catch(() => {}),
+      renew: () => renewToken(source),
     },
     source,
   )

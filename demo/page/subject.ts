@@ -24,7 +24,10 @@ export interface Subject {
   renew(): void
 }
 
-export type Chat = Pick<Subject, 'signIn' | 'renew'> & { readonly weavy: WeavyUnderTest }
+export interface Chat extends Pick<Subject, 'signIn'> {
+  readonly weavy: WeavyUnderTest
+  renew(): Promise<unknown>
+}
 
 /**
  * Has a source fetch a token that lives longer than the rest of the one it has, which goes on being used meanwhile. A
@@ -117,7 +120,7 @@ export function watchPage(lane: LaneName, weavyUrl: string) {
         note(text) {
           history.notes.push({ at: Date.now(), text })
         },
-        renew,
+        renew: () => void renew().catch(() => {}),
       }
     },
   }

@@ -11,7 +11,7 @@ const subject = begin(
   {
     weavy,
     signIn: source.setUser,
-    renew: () => void renewToken(source).catch(() => {}),
+    renew: () => renewToken(source),
   },
   source,
 )
