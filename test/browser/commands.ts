@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { BrowserCommand } from 'vitest/node'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
-import type { WorldOrder, WorldReport } from './worlds.js'
+import type { WorldAddress, WorldOrder, WorldReport } from './worlds.js'
 
 let worldsUrl: Promise<string> | undefined
 
@@ -28,12 +28,6 @@ async function post<T>(path: string, body: unknown): Promise<T> {
   })
   if (!response.ok) throw new Error(await response.text())
   return (await response.json()) as T
-}
-
-interface WorldAddress {
-  id: number
-  weavyUrl: string
-  tokenUrl: string
 }
 
 const startWorld: BrowserCommand<[options: WorldOptions]> = (_context, options) =>

@@ -2,11 +2,11 @@ import { commands } from 'vitest/browser'
 import type { Fault } from '../../demo/stand-in/broker.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
-import type { WorldOrder, WorldReport } from './worlds.js'
+import type { WorldAddress, WorldOrder, WorldReport } from './worlds.js'
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
-    startWorld(options: WorldOptions): Promise<{ id: number; weavyUrl: string; tokenUrl: string }>
+    startWorld(options: WorldOptions): Promise<WorldAddress>
     orderWorld(id: number, order: WorldOrder): Promise<WorldReport>
     sleepRenderers(ms: number): Promise<number>
   }

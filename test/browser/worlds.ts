@@ -15,6 +15,12 @@ export type WorldOrder =
   | { do: 'look' }
   | { do: 'close' }
 
+export interface WorldAddress {
+  id: number
+  weavyUrl: string
+  tokenUrl: string
+}
+
 export interface WorldReport {
   weavy: readonly RequestRecord[]
   broker: readonly BrokerRequest[]
@@ -56,7 +62,8 @@ app.post('/worlds', async (c) => {
   const id = lastId
   const world = await createWorld(await c.req.json())
   worlds.set(id, world)
-  return c.json({ id, weavyUrl: world.weavy.url, tokenUrl: world.tokenUrl })
+  const address: WorldAddress = { id, weavyUrl: world.weavy.url, tokenUrl: world.tokenUrl }
+  return c.json(address)
 })
 app.post('/worlds/:id', async (c) => {
   const id = Number(c.req.param('id'))
