@@ -1,44 +1,7 @@
 import { TokenError } from './errors.js'
+import type { RequestInitOption, TokenRequest } from './types.js'
 import { isOffline } from './wake.js'
-
-/** What a source tells the function that asks the broker. */
-export interface TokenRequest {
-  /** A newer token than the last one is wanted: a broker that stores tokens must replace it. */
-  readonly refresh: boolean
-  /** The token that was refused last, if any was. */
-  readonly rejected: string | undefined
-  /** Aborts when nobody waits for the answer any more, and after `timeoutMs`. */
-  readonly signal: AbortSignal
-}
-
-/** What a token broker answers. */
-export interface TokenResponse {
-  /** A Weavy user access token, `wyu_…`. */
-  access_token: string
-  /** Seconds that remain. Missing: unknown, the token is used until Weavy refuses it. */
-  expires_in?: number | string | null
-}
-
-/**
- * Any async function that brings a token.
- *
- * A {@link TokenError} that it throws is kept as it is, so throw one to tell a session that ended (`signed_out`) from
- * an outage. Anything else becomes `unreachable`, or `offline`, with the error as its `cause`, unless that quotes a
- * token; what is nested in the error is the app's own affair.
- */
-export type FetchToken = (request: TokenRequest) => Promise<TokenResponse>
-
-/** Init of the request to `tokenUrl`, or a function that makes one for each request. */
-export type RequestInitOption = RequestInit | (() => RequestInit | Promise<RequestInit>)
-
-const LOOPBACK = /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/
-
-/** Milliseconds in a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). */
-export function parseRetryAfter(value: string | null): number | undefined {
-  if (!value) return undefined
-  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.max(ms, 0)
-}
+import { isLoopback, retryAfterMs } from './wire.js'
 
 /** Resolves a secure URL against the page; throws a TypeError that names the option. */
 export function secureUrl(option: string, value: string | URL): URL {
@@ -53,7 +16,7 @@ export function secureUrl(option: string, value: string | URL): URL {
   }
   const { protocol, hostname } = url
   const isOwn = url.origin === location?.origin
-  if (protocol !== 'https:' && !(protocol === 'http:' && (isOwn || LOOPBACK.test(hostname))))
+  if (protocol !== 'https:' && !(protocol === 'http:' && (isOwn || isLoopback(hostname))))
     throw new TypeError(`${option} must be https:, except on localhost`)
   if (url.username || url.password) throw new TypeError(`${option} must not hold credentials`)
   return url
@@ -61,7 +24,7 @@ export function secureUrl(option: string, value: string | URL): URL {
 
 const statusError = (response: Response): TokenError => {
   const { status } = response
-  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'))
+  const { headers } = response
   if (status === 401 || status === 403)
     return new TokenError('signed_out', 'The token broker knows no signed-in user. Sign in again.', {
       status,
@@ -69,7 +32,7 @@ const statusError = (response: Response): TokenError => {
   return new TokenError(
     status === 429 ? 'rate_limited' : 'broker_error',
     `The token broker answered ${status}. See its log.`,
-    { status, retryAfterMs },
+    { status, retryAfterMs: retryAfterMs(headers.get('retry-after'), headers.get('date')) },
   )
 }
 

@@ -12,7 +12,7 @@ export const QUERY = {
 } as const
 
 /** Everything that ends with a user, a `clear()` or a `close()`. A late result of an earlier epoch finds no way in. */
-export const beginEpoch = () => {
+export const beginEpoch = (user: string | number | null | undefined) => {
   const cache = new QueryCache()
   // All that a Query asks of its client. A real one costs 2 kB and would have nothing else to do.
   const client = {
@@ -20,7 +20,11 @@ export const beginEpoch = () => {
     getQueryDefaults: () => ({}),
     defaultQueryOptions: (options: unknown) => options,
   } as unknown as QueryClient
+  const end = new AbortController()
   return {
+    user,
+    end,
+    signal: end.signal,
     query: cache.build<Token>(client, QUERY),
     abort: () => cache.clear(),
     /** Why it ended. */

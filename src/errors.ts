@@ -7,6 +7,7 @@
  * - `broker_error`: the broker answered with a 5xx or another unexpected status
  * - `rate_limited`: the broker answered 429
  * - `signed_out`: the broker answered 401 or 403 or with a sign-in page, or `setUser(null)` was called
+ * - `other_user`: the token that the broker answered belongs to somebody else: another user signed in to the app
  * - `bad_response`: the answer is not JSON, has no `access_token`, or was expired on arrival twice
  * - `wrong_token`: the answer holds an API key or anything else that is not a user access token
  * - `rejected`: the broker keeps giving a token that Weavy refuses
@@ -20,6 +21,7 @@ export type TokenErrorCode =
   | 'broker_error'
   | 'rate_limited'
   | 'signed_out'
+  | 'other_user'
   | 'bad_response'
   | 'wrong_token'
   | 'rejected'
@@ -55,4 +57,13 @@ export class TokenError extends Error {
     this.status = options.status
     this.retryAfterMs = options.retryAfterMs
   }
+}
+
+/**
+ * Whether something is a {@link TokenError}, also one of another copy of this library or of another frame, where
+ * `instanceof` says no.
+ */
+export const isTokenError = (error: unknown): error is TokenError => {
+  const { name, code } = Object(error)
+  return name === 'TokenError' && typeof code === 'string'
 }

@@ -1,8 +1,7 @@
 import type { TokenError } from './errors.js'
+import { leadMs } from './wire.js'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
-const AHEAD_SHARE = 0.1
-const MAX_AHEAD_MS = 60_000
 
 /**
  * Age at which a token of that life is refreshed: the last 10 % of the life, at most 60 s, or `aheadMs`, never more
@@ -10,7 +9,7 @@ const MAX_AHEAD_MS = 60_000
  */
 export function freshForMs(lifetimeMs: number, aheadMs?: number, random = Math.random()): number {
   if (lifetimeMs === Number.POSITIVE_INFINITY) return lifetimeMs
-  const ahead = Math.min(aheadMs ?? Math.min(lifetimeMs * AHEAD_SHARE, MAX_AHEAD_MS), lifetimeMs / 2)
+  const ahead = Math.min(aheadMs ?? leadMs(lifetimeMs), lifetimeMs / 2)
   return lifetimeMs - ahead * (1 - random / 2)
 }
 

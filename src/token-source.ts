@@ -13,7 +13,15 @@ import {
 } from './schedule.js'
 import { CLOSED, createListeners, isSame } from './state.js'
 import { isExpired, isLongEnough, parseToken, type Token } from './token.js'
-import type { GetTokenOptions, TokenFactory, TokenSource, TokenSourceOptions, TokenState } from './types.js'
+import {
+  type GetTokenOptions,
+  type RefusedEvent,
+  type TokenFactory,
+  type TokenSource,
+  type TokenSourceOptions,
+  type TokenState,
+  withInternals,
+} from './types.js'
 import { onWake } from './wake.js'
 
 const MAX_REFUSED = 50
@@ -73,7 +81,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const askBroker = fetchToken ?? createFetchToken(tokenUrl as string | URL, requestInit, options.fetch)
 
   let user = options.user
-  let epoch = beginEpoch()
+  let epoch = beginEpoch(user)
   let paidAt = 0
   let state: TokenState = Object.freeze({ status: 'empty' } as TokenState)
   let told = state
@@ -128,7 +136,11 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       const { refresh, rejected } = mine
       const asked = readClock()
       paidAt = takeSlot(paidAt, asked.mono)
-      const answer = await ask(askBroker, { refresh, rejected, signal }, timeoutMs)
+      const answer = await ask(
+        askBroker,
+        { refresh, rejected, user, held: undefined, refused: undefined, signal },
+        timeoutMs,
+      )
       const token = parseToken(answer, asked, refresh, refreshAheadMs)
       const isRefused = mine.refused.has(token.value)
       mine.refresh = true
@@ -249,7 +261,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     }
   }
 
-  const getToken = async (request?: GetTokenOptions): Promise<string> => {
+  const obtain = async (request?: GetTokenOptions): Promise<string> => {
     if (!request) {
       const token = epoch.query.state.data
       if (token && msSince(token.asked) < token.freshMs && !epoch.refused.has(token.value)) return token.value
@@ -267,6 +279,19 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     // A listener that heard of the change may have switched the user.
     if (mine.over) throw mine.over
     return value
+  }
+
+  const tellRefused = (event: RefusedEvent) => {
+    try {
+      options.onRefused?.(event)
+    } catch (error) {
+      globalThis.reportError?.(error)
+    }
+  }
+
+  const getToken = (request?: GetTokenOptions): Promise<string> => {
+    if (request?.rejected) tellRefused({ status: 401, from: 'app' })
+    return obtain(request)
   }
 
   const createTokenFactory = (): TokenFactory => {
@@ -288,13 +313,15 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   const restart = (reason: TokenError) => {
-    epoch.over = reason
-    epoch.abort()
-    epoch = beginEpoch()
+    const before = epoch
+    before.over = reason
+    before.abort()
+    epoch = beginEpoch(user)
     alarm.set(Number.POSITIVE_INFINITY)
     for (const waiter of waiters) release(waiter).reject(reason)
     beSignedOut()
     publish()
+    before.end.abort()
   }
 
   const clear = () => {
@@ -312,7 +339,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   beSignedOut()
   told = getState()
 
-  return {
+  const source = {
     getToken,
     tokenFactory: createTokenFactory(),
     createTokenFactory,
@@ -327,4 +354,5 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     close,
     [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: close,
   } as TokenSource
+  return withInternals(source, { session: () => epoch, getToken: obtain, tellRefused })
 }

@@ -1,6 +1,7 @@
 import { type Instant, msSince } from './clock.js'
 import { TokenError } from './errors.js'
 import { freshForMs } from './schedule.js'
+import { isUserToken } from './wire.js'
 
 /** A user access token as this library keeps it. Opaque: nothing is parsed out of the value. */
 export interface Token {
@@ -30,10 +31,10 @@ export function parseToken(answer: unknown, asked: Instant, refreshed: boolean, 
   const { access_token: value, expires_in } = Object(answer)
   if (value === undefined || value === null || value === '')
     throw new TokenError('bad_response', 'The token broker answered without an access_token.')
-  if (typeof value !== 'string' || !value.startsWith('wyu_'))
+  if (!isUserToken(value))
     throw new TokenError(
       'wrong_token',
-      String(value).startsWith('wys_')
+      typeof value === 'string' && value.startsWith('wys_')
         ? 'The token broker sent an API key (wys_) to the browser. Revoke that key now, and answer with a user access token (wyu_).'
         : 'The token broker answered with something that is not a user access token (wyu_).',
     )

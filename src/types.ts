@@ -1,5 +1,57 @@
-import type { FetchToken, RequestInitOption } from './broker-request.js'
-import type { TokenError } from './errors.js'
+import type { TokenError, TokenErrorCode } from './errors.js'
+import type { TokenResponse } from './wire.js'
+
+/** What a source tells the function that asks the broker. */
+export interface TokenRequest {
+  /** A newer token than the last one is wanted: a broker that stores tokens must replace it. */
+  readonly refresh: boolean
+  /** The token that was refused last, if any was. */
+  readonly rejected: string | undefined
+  /** The user of the source when it asked; the app's own id, which is never sent by this library. */
+  readonly user: string | number | null | undefined
+  /** Digest of the token that was received last, when a newer one is wanted ahead of its expiry. */
+  readonly held: string | undefined
+  /** Digest of the refused token, when a token is wanted after a refusal. */
+  readonly refused: string | undefined
+  /** Aborts when nobody waits for the answer any more, and after `timeoutMs`. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Any async function that brings a token: what the broker answered, or its `Response`.
+ *
+ * A {@link TokenError} that it throws is kept as it is, so throw one to tell a session that ended (`signed_out`) from
+ * an outage. An error with a numeric `status` or `response.status` is read as that status. Anything else becomes
+ * `unreachable`, or `offline`, with the error as its `cause`, unless that quotes a token.
+ */
+export type FetchToken = (request: TokenRequest) => Promise<TokenResponse | Response>
+
+/** Init of the request to `tokenUrl`, or a function that makes one for each request. */
+export type RequestInitOption = RequestInit | (() => RequestInit | Promise<RequestInit>)
+
+/** One request to the broker, told when it has ended. It holds no token, user or URL. */
+export interface RequestEvent {
+  /**
+   * Why it was sent. `first`: there was no token; `ahead`: the token nears its end; `expired`: it has ended;
+   * `rejected`: it was refused; `retry`: the last request failed; `restored`: the page came back from the
+   * back/forward cache.
+   */
+  readonly reason: 'first' | 'ahead' | 'expired' | 'rejected' | 'retry' | 'restored'
+  readonly durationMs: number
+  /** Of the answer, when there was one that failed. */
+  readonly status?: number
+  /** Why it brought no token. */
+  readonly error?: TokenErrorCode
+  /** When the source tries again by itself. */
+  readonly retryInMs?: number
+}
+
+/** One refusal of a token, told when it was reported. It holds no token, user or URL. */
+export interface RefusedEvent {
+  readonly status: 401 | 403
+  /** Who was refused: a connected UIKit, `createAuthorizedFetch`, or the app through `getToken({ rejected })`. */
+  readonly from: 'uikit' | 'fetch' | 'app'
+}
 
 /** Options of {@link createTokenSource}. Exactly one of `tokenUrl` and `fetchToken` is required. */
 export interface TokenSourceOptions {
@@ -12,6 +64,11 @@ export interface TokenSourceOptions {
    * @default undefined: whoever the broker says
    */
   user?: string | number | null | undefined
+  /**
+   * The broker's name of `user`, what `broker.subOf(uid)` said, rendered into the page. With it the first answer is checked, too.
+   * @default undefined: the first `sub` that the broker answers for this `user`
+   */
+  sub?: string | undefined
   /** Init of the request to `tokenUrl`, or a function that returns it for each request: headers, CSRF. */
   requestInit?: RequestInitOption | undefined
   /**
@@ -35,6 +92,10 @@ export interface TokenSourceOptions {
    * @default globalThis.fetch, looked up at each call
    */
   fetch?: typeof globalThis.fetch | undefined
+  /** Told of each request to the broker when it has ended. What it throws goes to `reportError`. */
+  onRequest?: ((event: RequestEvent) => void) | undefined
+  /** Told of each refusal of a token. What it throws goes to `reportError`. */
+  onRefused?: ((event: RefusedEvent) => void) | undefined
 }
 
 /** What a source knows now: one frozen object per change, the same reference while nothing changes. */
@@ -108,4 +169,35 @@ export interface TokenSource {
   close(this: void): void
   /** `close`, for `using`. */
   [Symbol.dispose](): void
+}
+
+/** The time of one user in a source: from its creation, or a switch, to the next switch, `clear` or `close`. */
+export interface Session {
+  readonly user: string | number | null | undefined
+  /** Aborts when the session ends, after the next one has begun. */
+  readonly signal: AbortSignal
+  /** Why it ended: `superseded` or `closed`. `undefined` while it lasts. */
+  readonly over: TokenError | undefined
+}
+
+/** What the adapters of this library need of a source beside its public surface. */
+export interface SourceInternals {
+  /** The session now. A call that must not outlive its user takes it in its first line and looks at `over` later. */
+  session(): Session
+  /** `getToken`, without telling `onRefused`: the adapter tells it, because it knows the status. */
+  getToken(options?: GetTokenOptions): Promise<string>
+  tellRefused(event: RefusedEvent): void
+}
+
+const INTERNALS = Symbol.for('weavy-token.internals')
+
+/** Puts the internals on a source. Carried by the source itself, so that a second copy of the library finds them. */
+export const withInternals = (source: TokenSource, internals: SourceInternals): TokenSource =>
+  Object.assign(source, { [INTERNALS]: internals })
+
+/** @throws {TypeError} for what was not made by `createTokenSource` */
+export function internalsOf(source: TokenSource): SourceInternals {
+  const internals = (source as { [INTERNALS]?: SourceInternals } | undefined)?.[INTERNALS]
+  if (!internals) throw new TypeError('source must come from createTokenSource')
+  return internals
 }

@@ -1,8 +1,8 @@
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { parseRetryAfter } from '../src/broker-request.js'
 import { createTokenSource, type TokenSourceOptions } from '../src/index.js'
+import { retryAfterMs } from '../src/wire.js'
 
 const PAGE = 'https://app.example/inbox'
 const TOKEN_URL = 'https://app.example/api/token'
@@ -244,8 +244,14 @@ test.each([
   ['5', 5000],
   [' 5 ', 5000],
   ['0', 0],
-  ['-5', 0],
+  ['-5', undefined],
+  ['90.5', 90_500],
+  ['+60', 60_000],
   ['1e400', undefined],
 ])('Retry-After %j is %s ms', (value, ms) => {
-  expect(parseRetryAfter(value)).toBe(ms)
+  expect(retryAfterMs(value, null)).toBe(ms)
+})
+
+test('a Retry-After that is a date is read against the Date of the answer, not against this machine', () => {
+  expect(retryAfterMs('Wed, 01 Jan 2020 00:00:05 GMT', 'Wed, 01 Jan 2020 00:00:00 GMT')).toBe(5000)
 })

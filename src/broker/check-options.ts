@@ -1,3 +1,4 @@
+import { isLoopback } from '../wire.js'
 import type { TokenBrokerOptions } from './options.js'
 import type { TokenStore } from './store.js'
 
@@ -5,7 +6,6 @@ import type { TokenStore } from './store.js'
 const DEFAULT_EXPIRES_IN = 3_600
 
 const MAX_EXPIRES_IN = 365 * 24 * 60 * 60
-const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
 
 function checkWeavyUrl(weavyUrl: string | URL | undefined): string {
   if (!weavyUrl) {
@@ -13,7 +13,7 @@ function checkWeavyUrl(weavyUrl: string | URL | undefined): string {
   }
   if (!URL.canParse(weavyUrl)) throw new TypeError('weavyUrl must be an absolute URL')
   const { protocol, hostname, origin, pathname, search, hash, username, password } = new URL(weavyUrl)
-  if (protocol !== 'https:' && !(protocol === 'http:' && LOOPBACK.test(hostname))) {
+  if (protocol !== 'https:' && !(protocol === 'http:' && isLoopback(hostname))) {
     throw new TypeError(
       'weavyUrl must be https:, or http: on a loopback host, because the API key is sent there',
     )

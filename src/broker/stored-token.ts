@@ -1,10 +1,10 @@
+import { isUserToken, leadMs } from '../wire.js'
+
 /**
  * How long after a replacement further `refresh=true` get the same token, so that many tabs cost one call. Half of the
  * life at most: a page asks for the next one when its token is near the end, and must not get that one again.
  */
 export const REPLACEMENT_WINDOW_MS = 5_000
-
-const MAX_MARGIN_MS = 60_000
 
 /** A token as it lies in the store. Instants are epoch milliseconds, because processes share them. */
 export interface StoredToken {
@@ -14,11 +14,6 @@ export interface StoredToken {
   lifetimeMs: number
   /** When `refresh=true` brought it; null for one that was issued because there was none. */
   replacedAt: number | null
-}
-
-/** Weavy's user tokens; printable, so that no header and no log line can be broken with one. */
-export function isUserToken(token: unknown): token is string {
-  return typeof token === 'string' && /^wyu_[!-~]+$/.test(token)
 }
 
 /** What a store holds may be foreign, of another version, or broken: anything unexpected counts as missing. */
@@ -41,7 +36,7 @@ export function remainingMs({ issuedAt, lifetimeMs }: StoredToken, now: number):
 
 /** Milliseconds until the token is no longer handed out from the store: the last 10 % of its life, 60 s at most. */
 export function reusableMs(stored: StoredToken, now: number): number {
-  const marginMs = Math.min(stored.lifetimeMs * 0.1, MAX_MARGIN_MS)
+  const marginMs = leadMs(stored.lifetimeMs)
   // Issued in the future: this clock was set back, or the issuer's is ahead. The margin makes up for a little of that.
   const isFromFuture = stored.issuedAt - now > marginMs
   return isFromFuture ? 0 : remainingMs(stored, now) - marginMs

@@ -1,5 +1,5 @@
+import { isUserToken } from '../wire.js'
 import { Problem } from './problem.js'
-import { isUserToken } from './stored-token.js'
 import { refusal, unreachable } from './weavy-failure.js'
 import { TimeoutError, within } from './within.js'
 
