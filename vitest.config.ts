@@ -12,7 +12,7 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/react/**', 'test/package/**', 'test/demo/**'],
+          exclude: ['test/{browser,react,package,demo,matrix}/**'],
         },
       },
       {
