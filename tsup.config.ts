@@ -3,32 +3,39 @@ import { defineConfig } from 'tsup'
 const shared = {
   target: 'es2022',
   sourcemap: true,
-  dts: {
-    // TypeScript 6 stops on the baseUrl that tsup's declaration build sets.
-    compilerOptions: { ignoreDeprecations: '6.0' },
-    // Apps whose own `lib` has no Symbol.dispose have to compile with skipLibCheck: false too.
-    banner: '/// <reference lib="esnext.disposable" />',
-  },
+  splitting: false,
+  // query-core is inlined and reads it, and without a bundler there is no `process`.
+  define: { 'process.env.NODE_ENV': '"production"' },
 } as const
+
+const entry = {
+  index: 'src/index.ts',
+  react: 'src/react/index.ts',
+  broker: 'src/broker/index.ts',
+}
+const globalEntry = { 'weavy-token.global': 'src/global.ts' }
 
 export default defineConfig([
   {
     ...shared,
-    entry: { index: 'src/index.ts', react: 'src/react/index.ts', broker: 'src/broker/index.ts' },
+    entry,
+    dts: {
+      entry: { ...entry, ...globalEntry },
+      // TypeScript 6 stops on the baseUrl that tsup's declaration build sets.
+      compilerOptions: { ignoreDeprecations: '6.0' },
+    },
     format: ['esm'],
+    // The other entries import the core by its name, so that an app has one.
     external: ['weavy-token'],
   },
   {
     ...shared,
-    dts: false,
-    entry: { 'weavy-token': 'src/index.ts' },
+    entry: globalEntry,
     format: ['iife'],
-    globalName: 'WeavyToken',
-    outExtension: () => ({ js: '.global.js' }),
+    outExtension: () => ({ js: '.js' }),
     platform: 'browser',
     noExternal: [/.*/],
     minify: true,
-    // There is no bundler behind a script tag: query-core reads process.env.NODE_ENV.
-    define: { 'process.env.NODE_ENV': '"production"' },
+    banner: { js: '/*! weavy-token, MIT. Holds @tanstack/query-core, MIT: see THIRD-PARTY-LICENSES.txt */' },
   },
 ])

@@ -1,6 +1,14 @@
 import type { TokenError, TokenErrorCode } from './errors.js'
 import type { TokenResponse } from './wire.js'
 
+// As @types/node does it: apps whose own `lib` has no Symbol.dispose compile with skipLibCheck off, and no other type
+// appears that the runtime may lack.
+declare global {
+  interface SymbolConstructor {
+    readonly dispose: unique symbol
+  }
+}
+
 /** What a source tells the function that asks the broker. */
 export interface TokenRequest {
   /** A newer token than the last one is wanted: a broker that stores tokens must replace it. */

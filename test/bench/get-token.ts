@@ -234,6 +234,8 @@ const kB = async (code: string, external?: string[]) => (await sizeOf(code, exte
 const ENTRY = './dist/index.js'
 const SOURCE = `export { createTokenSource } from '${ENTRY}'`
 const WHOLE = `export * from '${ENTRY}'`
+/** The source, because the built file holds query-core. */
+const OWN = './src/index.ts'
 const QUERY_CORE = ['@tanstack/query-core']
 
 const { ns, baseNs, ratio } = await compare(base, source)
@@ -246,9 +248,16 @@ row(
   ratio.toFixed(2),
   `<= ${MAX_RATIO}`,
   await kB(SOURCE),
-  await kB(SOURCE, QUERY_CORE),
+  await kB(`export { createTokenSource } from '${OWN}'`, QUERY_CORE),
 )
-row('weavy-token, the whole entry', '', '', '', await kB(WHOLE), await kB(WHOLE, QUERY_CORE))
+row(
+  'weavy-token, the whole entry',
+  '',
+  '',
+  '',
+  await kB(WHOLE),
+  await kB(`export * from '${OWN}'`, QUERY_CORE),
+)
 for (const [name, exported, other] of others) {
   const { ns, ratio } = await compare(base, other)
   const size = await kB(`export { ${exported} } from '${name}'`)

@@ -26,11 +26,16 @@ afterAll(() => consumer.remove())
 type Files = Record<string, string>
 
 /** Serves a page whose policy is enforced, and an app around it. */
-async function serve(app: Hono, policy: string, files: Files): Promise<string> {
+async function serve(
+  app: Hono,
+  policy: string,
+  files: Files,
+  { head = '', type = 'text/javascript' } = {},
+): Promise<string> {
   const javascript = { 'Content-Type': 'text/javascript; charset=utf-8' }
   for (const [path, code] of Object.entries(files)) app.get(path, (c) => c.body(code, 200, javascript))
-  const scripts = Object.keys(files).map((path) => `<script src="${path}"></script>`)
-  const html = `<!doctype html><meta charset="utf-8"><title>A page without a bundler</title><body>${scripts.join('')}`
+  const scripts = Object.keys(files).map((path) => `<script type="${type}" src="${path}"></script>`)
+  const html = `<!doctype html><meta charset="utf-8"><title>A page without a bundler</title>${head}<body>${scripts.join('')}`
   app.get('/favicon.ico', (c) => c.body(null, 204))
   app.get('/', (c) => c.html(html, 200, { 'Content-Security-Policy': policy }))
   const server = await listen(app.fetch)
@@ -81,7 +86,7 @@ describe.each(ENGINES)('%s', (_, type, options) => {
     expect(await page.evaluate('answer')).toBe('Bearer wyu_2')
     expect(issued).toBe(2)
     expect(await page.evaluate('Object.keys(WeavyToken).sort().join()')).toBe(
-      'TokenError,connectWeavy,createAuthorizedFetch,createTokenSource',
+      'TokenError,connectWeavy,createAuthorizedFetch,createTokenSource,isTokenError',
     )
     // Firefox and Chromium report the 401 that this test is about.
     expect(complaints.filter((complaint) => !complaint.includes('401'))).toEqual([])
@@ -90,6 +95,37 @@ describe.each(ENGINES)('%s', (_, type, options) => {
     page.evaluate('void evaluate()').catch(() => {})
     expect((await violation).message).toMatch(/Content.Security.Policy|CSP/i)
   }, 60_000)
+
+  it.each([
+    ['as a module script', ''],
+    ['from an import map', '<script type="importmap">{ "imports": { "weavy-token": "/index.js" } }</script>'],
+  ])(
+    'works %s, without a bundler',
+    async (_, importMap) => {
+      const app = new Hono()
+      app.get('/api/token', (c) => c.json({ access_token: 'wyu_1', expires_in: 3600 }))
+      const url = await serve(
+        app,
+        "default-src 'self' 'unsafe-inline'",
+        importMap
+          ? {
+              '/index.js': await consumer.read('node_modules/weavy-token/dist/index.js'),
+              '/page.js': `
+              import { createTokenSource } from 'weavy-token'
+              globalThis.answer = createTokenSource({ tokenUrl: '/api/token' }).getToken()`,
+            }
+          : {
+              '/weavy-token.global.js': await globalBuild(),
+              '/page.js': `globalThis.answer = WeavyToken.createTokenSource({ tokenUrl: '/api/token' }).getToken()`,
+            },
+        { head: importMap, type: 'module' },
+      )
+      const { page, complaints } = await open(browser, url)
+      expect(await page.evaluate('answer')).toBe('wyu_1')
+      expect(complaints).toEqual([])
+    },
+    60_000,
+  )
 
   it("stands beside Weavy's own script", async () => {
     const uikit = readFileSync(`${root}node_modules/@weavy/uikit-web/dist/build/weavy.js`, 'utf8')

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Consumer, createConsumer, root } from './consumer.js'
 
@@ -8,25 +10,68 @@ beforeAll(async () => {
 afterAll(() => consumer.remove())
 
 const EXPORTS = {
-  'weavy-token': ['TokenError', 'connectWeavy', 'createAuthorizedFetch', 'createTokenSource'],
+  'weavy-token': ['TokenError', 'connectWeavy', 'createAuthorizedFetch', 'createTokenSource', 'isTokenError'],
   'weavy-token/broker': ['createTokenBroker', 'toUid'],
   'weavy-token/react': ['WeavyTokenProvider', 'useWeavyConnection', 'useWeavyToken'],
 }
 const IMPORT = ['--input-type=module', '-e']
 const REQUIRE = ['--input-type=commonjs', '-e']
 
-it('holds the built files and the documents, nothing else', () => {
-  const built = ['broker.d.ts', 'broker.js', 'broker.js.map', 'index.d.ts', 'index.js', 'index.js.map']
-  const more = [
-    'react.d.ts',
-    'react.js',
-    'react.js.map',
-    'weavy-token.global.js',
-    'weavy-token.global.js.map',
+const read = (file: string) => consumer.read(`node_modules/weavy-token/${file}`)
+const manifest = async () => JSON.parse(await read('package.json'))
+
+/** What is of use only beside the source. */
+const REPOSITORY_ONLY = ['CONTRIBUTING.md', 'docs/failure-catalogue.md']
+
+it('holds the built files, a folder for each entry and the documents, nothing else', async () => {
+  const { exports } = await manifest()
+  const entries = Object.keys(exports).filter((path) => path !== './package.json')
+  const built = entries.flatMap((path) => {
+    const { types, default: code } = exports[path]
+    return [types, code, `${code}.map`, ...(path === '.' ? [] : [`${path}/package.json`])]
+  })
+  const documents = [
+    ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'],
+    ...['THIRD-PARTY-LICENSES.txt', 'package.json'],
+    ...readdirSync(`${root}docs`)
+      .filter((name) => name !== 'api' && !REPOSITORY_ONLY.includes(`docs/${name}`))
+      .map((name) => `docs/${name}`),
   ]
-  const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
-  const expected = [...documents, ...[...built, ...more].map((file) => `dist/${file}`)]
-  expect([...consumer.files].sort()).toEqual(expected.sort())
+  const expected = [...documents, ...built.map((file) => file.replace('./', ''))]
+  // Types that several entries share.
+  const files = consumer.files.filter((file) => !/^dist\/[\w-]+-\w{8}\.d\.ts$/.test(file))
+  expect(files.sort()).toEqual(expected.sort())
+})
+
+it('has every file that a document of it links to', async () => {
+  const documents = consumer.files.filter((file) => file.endsWith('.md'))
+  expect(documents.length).toBeGreaterThan(5)
+  for (const document of documents)
+    for (const [, target = ''] of (await read(document)).matchAll(/\]\((?!\w+:|#)([^)#]+)/g))
+      expect([...consumer.files, ...REPOSITORY_ONLY], `${document} links to ${target}`).toContain(
+        posix.join(posix.dirname(document), target),
+      )
+})
+
+it('has no run-time dependency but that of the broker, and ships the licence of what it holds', async () => {
+  const { dependencies, devDependencies } = await manifest()
+  expect(Object.keys(dependencies)).toEqual(['lru-cache'])
+  const queryCore = JSON.parse(readFileSync(`${root}node_modules/@tanstack/query-core/package.json`, 'utf8'))
+  expect(devDependencies['@tanstack/query-core']).toBe(queryCore.version)
+  const licences = await read('THIRD-PARTY-LICENSES.txt')
+  expect(licences).toContain(`@tanstack/query-core ${queryCore.version}\n`)
+  expect(licences).toContain(readFileSync(`${root}node_modules/@tanstack/query-core/LICENSE`, 'utf8'))
+  const { exports } = await manifest()
+  for (const [path, { default: file }] of Object.entries<{ default?: string }>(exports)) {
+    if (!file || path === './broker') continue
+    const code = await read(file)
+    const imports = [...code.matchAll(/^(?:import|export) .*from ["']([^"']+)["']/gm)].map(([, name]) => name)
+    expect(
+      imports.filter((name) => !['react', 'react/jsx-runtime', 'weavy-token'].includes(name ?? '')),
+    ).toEqual([])
+    // There is no `process` without a bundler.
+    expect(code).not.toContain('process.env')
+  }
 })
 
 describe('without React', () => {
@@ -106,11 +151,20 @@ describe('with React', () => {
     export const isTokenError = (error: unknown) => error instanceof TokenError && error.code === 'rejected'
     source[Symbol.dispose]()`
 
+  const GLOBAL = `
+    import 'weavy-token/weavy-token.global.js'
+    const source = WeavyToken.createTokenSource({ tokenUrl: '/api/token' })
+    export const same: import('weavy-token').TokenSource = source
+    export const isSame: boolean = globalThis.WeavyToken === WeavyToken
+    // @ts-expect-error the runtime need not have it, so no type says that it does
+    new DisposableStack()`
+
   // The app's own `lib` has no Symbol.dispose, and every declaration file is checked.
   const compilers = ['typescript', 'typescript-5.6'] as const
   const modes = [
     ['ESNext', 'bundler'],
     ['NodeNext', 'nodenext'],
+    ['CommonJS', 'node10'],
   ] as const
   it.each(compilers.flatMap((compiler) => modes.map((mode) => [compiler, ...mode] as const)))(
     '%s compiles a strict app under module %s, moduleResolution %s, skipLibCheck off',
@@ -125,9 +179,11 @@ describe('with React', () => {
         types: [],
         module,
         moduleResolution,
+        ...(compiler === 'typescript' && moduleResolution === 'node10' && { ignoreDeprecations: '6.0' }),
       }
       await consumer.write('app.ts', USE)
-      await consumer.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['app.ts'] }))
+      await consumer.write('page.ts', GLOBAL)
+      await consumer.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['app.ts', 'page.ts'] }))
       const tsc = `${root}node_modules/${compiler}/bin/tsc`
       expect(await consumer.node(tsc, '-p', '.')).toBe('')
     },

@@ -1,0 +1,8 @@
+import * as api from 'weavy-token'
+
+declare global {
+  /** Everything that `weavy-token` exports, for pages without a bundler. */
+  var WeavyToken: typeof api
+}
+
+globalThis.WeavyToken = api
