@@ -1,7 +1,19 @@
+import { describeError } from './describe-error.js'
 import { Problem } from './problem.js'
+import type { Report } from './report.js'
 
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_MAX_AGE = 600
+
+/** A cache that was told to ignore `Cache-Control` still keeps the users apart. */
+const WHO_ASKS = 'Cookie, Authorization'
+
+/** On every answer. Without `no-cors` loads by other sites: a script or an image has no business with a token. */
+const PRIVATE = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+}
 
 /** Who may ask, and what the answer says about it. */
 export interface AccessPolicy {
@@ -11,14 +23,18 @@ export interface AccessPolicy {
   admit(request: Request, headers: Record<string, string>): Response | undefined
 }
 
-function hostOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).host : undefined
-}
+/** Whether pages of an origin that is not the broker's own may ask. */
+export type AllowedOrigins = (origin: string) => boolean
 
-/** Only the host counts: behind a proxy that ends TLS, the request's URL says http where the page's says https. */
+/**
+ * Only the host counts: behind a proxy that ends TLS, the request's URL says http where the page's says https, and a proxy
+ * may spell out the port (`Host: app.example:443`). So the request's host is read with the scheme of the page.
+ */
 function isSameHost(origin: string, url: string): boolean {
-  const host = hostOf(origin)
-  return host !== undefined && host === hostOf(url)
+  const host = /^[^:]+:\/\/([^/?#]+)/.exec(url)?.[1]
+  const scheme = /^https?:\/\//.exec(origin)?.[0]
+  if (!scheme || !host || !URL.canParse(origin) || !URL.canParse(scheme + host)) return false
+  return new URL(origin).host === new URL(scheme + host).host
 }
 
 /**
@@ -29,14 +45,28 @@ function isSameHost(origin: string, url: string): boolean {
  *
  * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
-export function createAccessPolicy(allowedOrigins: ReadonlySet<string>): AccessPolicy {
-  const isShared = allowedOrigins.size > 0
+export function createAccessPolicy(allowedOrigins: AllowedOrigins | undefined, report: Report): AccessPolicy {
+  const isShared = allowedOrigins !== undefined
   const methods = isShared ? 'GET, OPTIONS' : 'GET'
+
+  function isAllowed(origin: string | null): origin is string {
+    if (origin === null || origin === 'null' || !allowedOrigins) return false
+    try {
+      const answer: unknown = allowedOrigins(origin)
+      // A promise is truthy, and would let everybody in.
+      if (typeof answer !== 'boolean')
+        report('allowedOrigins() must answer true or false at once, no promise.')
+      return answer === true
+    } catch (error) {
+      report(`allowedOrigins() threw ${describeError(error)}`)
+      return false
+    }
+  }
 
   function isAdmitted({ headers, url }: Request): boolean {
     const origin = headers.get('origin')
     if (origin === 'null') return false
-    if (origin !== null && allowedOrigins.has(origin)) return true
+    if (isAllowed(origin)) return true
     const site = headers.get('sec-fetch-site')
     if (site === 'same-origin') return true
     if (site !== null && site !== 'none') return false
@@ -45,12 +75,13 @@ export function createAccessPolicy(allowedOrigins: ReadonlySet<string>): AccessP
 
   return {
     headers(request) {
-      if (!isShared) return { 'Cache-Control': 'no-store' }
-      const headers = { 'Cache-Control': 'no-store', Vary: 'Origin' }
+      if (!isShared) return { ...PRIVATE, Vary: WHO_ASKS }
+      const headers = { ...PRIVATE, Vary: `Origin, ${WHO_ASKS}` }
       const origin = request.headers.get('origin')
-      if (origin === null || !allowedOrigins.has(origin)) return headers
+      if (!isAllowed(origin)) return headers
       return {
         ...headers,
+        'Cross-Origin-Resource-Policy': 'cross-origin',
         'Access-Control-Allow-Origin': origin,
         'Access-Control-Allow-Credentials': 'true',
         'Access-Control-Expose-Headers': 'Retry-After',
@@ -68,7 +99,7 @@ export function createAccessPolicy(allowedOrigins: ReadonlySet<string>): AccessP
         status: 204,
         headers: {
           ...headers,
-          Vary: 'Origin, Access-Control-Request-Headers',
+          Vary: `${headers.Vary}, Access-Control-Request-Headers`,
           Allow: methods,
           'Access-Control-Allow-Methods': 'GET',
           'Access-Control-Max-Age': String(PREFLIGHT_MAX_AGE),

@@ -1,5 +1,7 @@
 import { isLoopback } from '../wire.js'
+import type { AllowedOrigins } from './access.js'
 import type { TokenBrokerOptions } from './options.js'
+import { defaultLog } from './report.js'
 import type { TokenStore } from './store.js'
 
 /** Seconds. */
@@ -45,13 +47,17 @@ function isExactOrigin(origin: unknown): boolean {
   return !/^https?:/.test(origin) || (URL.canParse(origin) && new URL(origin).origin === origin)
 }
 
-function checkAllowedOrigins(allowedOrigins: readonly string[]): ReadonlySet<string> {
+function checkAllowedOrigins(
+  allowedOrigins: NonNullable<TokenBrokerOptions['allowedOrigins']>,
+): AllowedOrigins | undefined {
+  if (typeof allowedOrigins === 'function') return allowedOrigins
   if (!Array.isArray(allowedOrigins) || !allowedOrigins.every(isExactOrigin)) {
     throw new TypeError(
-      "allowedOrigins must be an array of exact origins such as 'https://app.example': no '*', no 'null', no path",
+      "allowedOrigins must be an array of exact origins such as 'https://app.example': no '*', no 'null', no path; or a function",
     )
   }
-  return new Set(allowedOrigins)
+  const allowed = new Set(allowedOrigins)
+  return allowed.size > 0 ? (origin) => allowed.has(origin) : undefined
 }
 
 function checkStore(store: TokenStore | undefined): TokenStore | undefined {
@@ -78,9 +84,11 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     allowedOrigins = [],
     store,
     fetch = (...args) => globalThis.fetch(...args),
-    // biome-ignore lint/suspicious/noConsole: the documented default, for an operator who set up nothing
-    log = (line) => console.error(line),
+    log = defaultLog,
   } = options
+  if ('document' in globalThis) {
+    throw new TypeError('createTokenBroker() is for servers: in a page everybody could read the apiKey')
+  }
   if (typeof syncProfile !== 'boolean') throw new TypeError('syncProfile must be true or false')
   return {
     weavyUrl: checkWeavyUrl(weavyUrl),

@@ -41,8 +41,12 @@ export interface TokenBrokerOptions<Context = unknown> {
    * request for new users at most. Costs one call per change, and is remembered for 7 days. @default false
    */
   syncProfile?: boolean | undefined
-  /** Other origins whose pages may ask, exactly as browsers send them: `https://app.example`. @default [] */
-  allowedOrigins?: readonly string[] | undefined
+  /**
+   * Other origins whose pages may ask, exactly as browsers send them: `https://app.example`; or a function that answers
+   * `true` for them at once, for origins that are not known beforehand. It is also asked about the broker's own origin.
+   * @default []
+   */
+  allowedOrigins?: readonly string[] | ((origin: string) => boolean) | undefined
   /** Where tokens are kept, a Keyv instance for example. @default memory of this process, 100,000 users */
   store?: TokenStore | undefined
   /** Sends the requests to Weavy. @default `globalThis.fetch` */

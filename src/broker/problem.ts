@@ -17,6 +17,11 @@ const problems = {
     'Invalid user',
     'The app named a user that Weavy cannot take. See the log of the broker.',
   ],
+  wrong_mount: [
+    500,
+    'The broker is mounted wrongly',
+    'This server hands over no Request. Mount the broker with getRequestListener(broker.fetch) of @hono/node-server.',
+  ],
   broker_failed: [500, 'Broker failed', 'Something unforeseen happened. See the log of the broker.'],
   broker_refused: [
     502,

@@ -2,9 +2,11 @@ import type { TokenResponse } from '../wire.js'
 import { createAccessPolicy } from './access.js'
 import { checkOptions } from './check-options.js'
 import { describeError } from './describe-error.js'
+import { answerUnder, requestOf, wrongMount } from './mount.js'
 import type { TokenBrokerOptions } from './options.js'
 import { Problem, problemResponse } from './problem.js'
 import { createProfileSync } from './profile-sync.js'
+import { createReport } from './report.js'
 import { signedInUser } from './signed-in-user.js'
 import { createMemoryStore, guardStore, MEMORY_STORE_ENTRIES } from './store.js'
 import { remainingMs } from './stored-token.js'
@@ -17,11 +19,18 @@ export interface TokenBroker<Context = unknown> {
   /**
    * Answers `GET` with `{ access_token, expires_in }`, `?refresh=true` with a newer token, and a failure with a status and
    * `application/problem+json`. Never rejects.
+   *
+   * Takes a `Request`, or the event of SvelteKit, Astro or React Router, whose `request` it is; `user` then gets the event as
+   * its `context`. Where a server hands over neither (Express, `node:http`), the answer is 500, and the log has the cure.
    */
-  fetch: (
-    request: Request,
-    ...context: unknown extends Context ? [context?: unknown] : [context: Context]
-  ) => Promise<Response>
+  fetch: {
+    (event: Context & { readonly request: Request }): Promise<Response>
+    // The last one is what Next.js checks.
+    (
+      request: Request,
+      ...context: unknown extends Context ? [context?: unknown] : [context: Context]
+    ): Promise<Response>
+  }
   /**
    * Drops the stored token of a user; requests under way store nothing. For sign-out, and when tokens were revoked.
    * Resolves within a second and never rejects; a store that failed is in the log.
@@ -75,13 +84,8 @@ export function createTokenBroker<Context = unknown>(
   const { weavyUrl, apiKey, user, expiresIn, syncProfile, allowedOrigins, store, fetch, log } =
     checkOptions(options)
 
-  /** A log that fails harms nobody. */
-  function report(line: string) {
-    const written = async () => log(`weavy-token broker: ${line}`)
-    written().catch(() => {})
-  }
-
-  const access = createAccessPolicy(allowedOrigins)
+  const report = createReport(log)
+  const access = createAccessPolicy(allowedOrigins, report)
   const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch })
   const entries = syncProfile ? 2 * MEMORY_STORE_ENTRIES : MEMORY_STORE_ENTRIES
   const guarded = guardStore(store ?? createMemoryStore(entries), report)
@@ -91,6 +95,7 @@ export function createTokenBroker<Context = unknown>(
   const tokens = createUserTokens(weavy, guarded, (uid) => tokenKey + uid)
   const profiles = createProfileSync(weavy, guarded, (uid) => profileKey + uid, report)
 
+  const mountProblem = wrongMount()
   /** Requests that share a call to Weavy share its problem, and that is one line. */
   const reported = new WeakSet<Problem>()
   function reportOnce(problem: Problem) {
@@ -125,11 +130,23 @@ export function createTokenBroker<Context = unknown>(
     return problemResponse(problem, headers)
   }
 
+  async function refuseMount(incoming: unknown, context: unknown): Promise<Response> {
+    const refused = answerFailure(mountProblem, { 'Cache-Control': 'no-store' })
+    await answerUnder(incoming, context, refused)
+    return refused
+  }
+
   return {
-    async fetch(request, ...[context]) {
+    async fetch(incoming: unknown, context?: unknown) {
+      const request = requestOf(incoming)
+      if (!request) return refuseMount(incoming, context)
       const headers = access.headers(request)
       try {
-        return await answer(request, context as Context, headers)
+        return await answer(
+          request,
+          (request === incoming ? context : (context ?? incoming)) as Context,
+          headers,
+        )
       } catch (error) {
         return answerFailure(error, headers)
       }

@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../wire.js'
 import { Problem } from './problem.js'
 
 /** What a caller is told to wait when Weavy does not say, in seconds. */
@@ -7,10 +8,10 @@ const MAX_RETRY_AFTER = 3_600
 
 /** Weavy's `Retry-After` in seconds, from 1 s to 1 h. @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
 function retryAfter(response?: Response): Record<string, string> {
-  const value = response?.headers.get('retry-after')?.trim() ?? ''
-  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000)
-  const usable = Number.isNaN(seconds) ? DEFAULT_RETRY_AFTER : Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER)
-  return { 'Retry-After': String(usable) }
+  const headers = response?.headers
+  const ms = retryAfterMs(headers?.get('retry-after') ?? null, headers?.get('date') ?? null)
+  const seconds = ms === undefined ? DEFAULT_RETRY_AFTER : Math.floor(ms / 1000)
+  return { 'Retry-After': String(Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER)) }
 }
 
 /** The problem with an answer that is no success. Its body stays unread: it could quote anything. */

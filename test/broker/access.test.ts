@@ -55,6 +55,20 @@ describe('who may ask', () => {
   })
 
   it.each([
+    ['http://app.example:443/api/token', 'https://app.example', 200],
+    ['http://app.example:80/api/token', 'http://app.example', 200],
+    ['https://app.example:443/api/token', 'https://app.example', 200],
+    ['http://app.example:443/api/token', 'https://app.example:8443', 403],
+    ['http://app.example:8443/api/token', 'https://app.example', 403],
+    ['http://app.example:443/api/token', 'https://evil.example', 403],
+  ])(
+    'at %s, a page of %s is answered with %i: a spelled out port is the same host',
+    async (url, origin, status) => {
+      expect(await statusFor({ Origin: origin }, {}, url)).toBe(status)
+    },
+  )
+
+  it.each([
     ['a page of another site', { 'Sec-Fetch-Site': 'cross-site', Origin: EVIL }],
     ['an image or script tag on another site', { 'Sec-Fetch-Site': 'cross-site' }],
     ['a page of a sibling domain', { 'Sec-Fetch-Site': 'same-site', Origin: 'https://blog.app.example' }],
@@ -96,12 +110,77 @@ describe('who may ask', () => {
   })
 })
 
+describe('allowedOrigins as a function', () => {
+  const preview = (origin: string) => /^https:\/\/pr-\d+\.app\.example$/.test(origin)
+
+  it('serves the origins that it answers true for, with CORS headers', async () => {
+    const { broker, lines } = createTestBroker({ allowedOrigins: preview })
+    const { status, headers } = await ask(broker, { headers: { Origin: 'https://pr-7.app.example' } })
+    expect(status).toBe(200)
+    expect(headers.get('access-control-allow-origin')).toBe('https://pr-7.app.example')
+    expect(await statusFor({ Origin: EVIL }, { allowedOrigins: preview })).toBe(403)
+    expect((await ask(broker, { method: 'OPTIONS', headers: { Origin: EVIL } })).status).toBe(403)
+    expect(lines).toEqual([])
+  })
+
+  it('is not asked about a sandboxed frame, which has no origin', async () => {
+    expect(await statusFor({ Origin: 'null' }, { allowedOrigins: () => true })).toBe(403)
+  })
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new RangeError(EVIL)
+      },
+      /threw RangeError/,
+    ],
+    ['answers a promise', async () => true, /no promise/],
+    ['answers nothing', () => undefined, /true or false/],
+  ])('one that %s lets nobody in, and the log says why', async (_, answer, line) => {
+    const { broker, lines } = createTestBroker({ allowedOrigins: answer as unknown as () => boolean })
+    const { status, headers } = await ask(broker, { headers: { Origin: EVIL } })
+    expect(status).toBe(403)
+    expect(headers.has('access-control-allow-origin')).toBe(false)
+    expect(lines[0]).toMatch(line)
+    expect(lines.join()).not.toContain(EVIL)
+  })
+})
+
+describe('every answer', () => {
+  it.each([
+    ['a token', {}, {}],
+    ['a failure', { user: () => null }, {}],
+    ['a refusal', {}, { headers: { Origin: EVIL } }],
+  ])(
+    '%s is read as what it is, loaded by no other site, and kept apart by caches',
+    async (_, options, init) => {
+      const { broker } = createTestBroker(options)
+      expect(Object.fromEntries((await ask(broker, init)).headers)).toMatchObject({
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'cross-origin-resource-policy': 'same-origin',
+        vary: 'Cookie, Authorization',
+      })
+    },
+  )
+
+  it('to an allowed origin may be loaded there, and no answer to another', async () => {
+    const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
+    const policyFor = async (origin: string) =>
+      (await ask(broker, { headers: { Origin: origin } })).headers.get('cross-origin-resource-policy')
+    expect(await policyFor(PARTNER)).toBe('cross-origin')
+    expect(await policyFor(EVIL)).toBe('same-origin')
+    expect(await policyFor('https://app.example')).toBe('same-origin')
+  })
+})
+
 describe('CORS headers', () => {
   const cors = {
     'access-control-allow-origin': PARTNER,
     'access-control-allow-credentials': 'true',
     'access-control-expose-headers': 'Retry-After',
-    vary: 'Origin',
+    vary: 'Origin, Cookie, Authorization',
   }
   const asPartner = { headers: { Origin: PARTNER, 'Sec-Fetch-Site': 'cross-site' } }
 
@@ -158,7 +237,7 @@ describe('CORS headers', () => {
       ...cors,
       'access-control-allow-methods': 'GET',
       'access-control-allow-headers': 'authorization,x-csrf-token',
-      vary: 'Origin, Access-Control-Request-Headers',
+      vary: 'Origin, Cookie, Authorization, Access-Control-Request-Headers',
     })
     expect(weavy.calls).toEqual([])
   })
@@ -169,13 +248,13 @@ describe('CORS headers', () => {
       const { status, headers } = await ask(broker, { method, headers: { Origin: EVIL } })
       expect(status).toBeGreaterThanOrEqual(403)
       expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
-      expect(headers.get('vary')).toBe('Origin')
+      expect(headers.get('vary')).toBe('Origin, Cookie, Authorization')
     }
   })
 
   it('are absent where no other origin is allowed', async () => {
     const { broker } = createTestBroker()
     const { headers } = await ask(broker, { headers: { Origin: 'https://app.example' } })
-    expect([...headers.keys()].sort()).toEqual(['cache-control', 'content-type'])
+    expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createTokenBroker, type TokenBrokerOptions } from '../../src/broker/index.js'
 
 const valid: TokenBrokerOptions = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key', user: () => null }
@@ -48,6 +48,7 @@ describe('options are checked when the broker is created', () => {
     ['allowedOrigins', ['app.example']],
     ['allowedOrigins', [undefined]],
     ['allowedOrigins', [/app/]],
+    ['allowedOrigins', /app/],
     ['store', {}],
     ['store', null],
     ['store', { get() {}, set() {} }],
@@ -68,6 +69,7 @@ describe('options are checked when the broker is created', () => {
     { expiresIn: 1 },
     { expiresIn: 31_536_000 },
     { allowedOrigins: ['https://app.example', 'http://localhost:5173', 'capacitor://localhost'] },
+    { allowedOrigins: (origin: string) => origin.endsWith('.app.example') },
     { store: new Map() },
     {
       expiresIn: undefined,
@@ -78,6 +80,14 @@ describe('options are checked when the broker is created', () => {
     },
   ])('%j is fine', (options) => {
     expect(create(options)).not.toThrow()
+  })
+
+  it('refuses to be made in a page, where everybody could read the key', () => {
+    vi.stubGlobal('document', {})
+    expect(create({})).toThrow(TypeError)
+    expect(create({})).toThrow(/for servers.*apiKey/)
+    vi.unstubAllGlobals()
+    expect(create({})).not.toThrow()
   })
 
   it('gives functions that work without the object', async () => {

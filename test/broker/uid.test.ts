@@ -22,6 +22,10 @@ describe('toUid', () => {
 
   it.each([
     ['empty', ''],
+    ['a signed number', -1],
+    ['a signed number in a string', '-1'],
+    ['a number with a plus', '+5'],
+    ['a signed bigint', -1n],
     ['white space', 'ada lovelace'],
     ['a line break', 'ada\n'],
     ['a no-break space', 'ada\u00a0l'],
@@ -43,6 +47,15 @@ describe('toUid', () => {
     expect(() => toUid(256, '')).toThrow(TypeError)
     expect(() => toUid(256, '1')).toThrow(TypeError)
     expect(() => toUid(256, null as unknown as string)).toThrow(TypeError)
+  })
+
+  it('refuses a prefix that makes a signed number of the id', () => {
+    expect(() => toUid(256, '-')).toThrow(TypeError)
+    expect(() => toUid(256, '+')).toThrow(TypeError)
+  })
+
+  it('keeps the uids that an app has already, with the prefix that they have', () => {
+    expect(toUid(1, 'acmeuser-')).toBe('acmeuser-1')
   })
 
   it('does not quote the id in its error', () => {

@@ -170,6 +170,9 @@ describe('Retry-After', () => {
     ['a date', 'Thu, 01 Jan 2026 00:00:30 GMT', '30'],
     ['a date that has passed', 'Thu, 01 Jan 2026 00:00:00 GMT', '1'],
     ['zero', '0', '1'],
+    ['a fraction of seconds', '90.5', '90'],
+    ['seconds with a sign', '+60', '60'],
+    ['less than nothing', '-3', String(DEFAULT_RETRY_AFTER)],
     ['more than an hour', '999999999', '3600'],
     ['rubbish', 'secret', String(DEFAULT_RETRY_AFTER)],
     ['nothing', undefined, String(DEFAULT_RETRY_AFTER)],
@@ -180,6 +183,14 @@ describe('Retry-After', () => {
       expect(headers.get('retry-after')).toBe(passed)
     }
   })
+})
+
+it('a Retry-After that is a date counts from the Date of its answer, whatever our clock says', async () => {
+  const headers = {
+    Date: 'Thu, 01 Jan 2026 00:00:00 GMT',
+    'Retry-After': 'Thu, 01 Jan 2026 00:00:30 GMT',
+  }
+  expect((await askOnce(withStatus(429, headers))).headers.get('retry-after')).toBe('30')
 })
 
 describe('Weavy hangs', () => {

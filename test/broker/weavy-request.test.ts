@@ -26,6 +26,9 @@ describe('the request to Weavy', () => {
     expect(Object.fromEntries(headers)).toEqual({
       'cache-control': 'no-store',
       'content-type': 'application/json',
+      'cross-origin-resource-policy': 'same-origin',
+      vary: 'Cookie, Authorization',
+      'x-content-type-options': 'nosniff',
     })
     expect(weavy.calls).toHaveLength(1)
     const [call] = weavy.calls
