@@ -2,6 +2,7 @@ import { QueryCache, type QueryClient } from '@tanstack/query-core'
 import type { TokenError } from './errors.js'
 import type { Consequence } from './schedule.js'
 import type { Token } from './token.js'
+import type { Session } from './types.js'
 
 export const QUERY = {
   queryKey: ['token'],
@@ -29,6 +30,8 @@ export const beginEpoch = (user: string | number | null | undefined) => {
     abort: () => cache.clear(),
     /** Why it ended. */
     over: undefined as TokenError | undefined,
+    /** What followed. */
+    next: undefined as Session | undefined,
     /** The request in the air. Only the flight that it names may land. */
     flight: undefined as object | undefined,
     failure: undefined as (Consequence & { readonly error: TokenError }) | undefined,

@@ -21,6 +21,7 @@ import {
   type TokenSourceOptions,
   type TokenState,
   withInternals,
+  withSession,
 } from './types.js'
 import { onWake } from './wake.js'
 
@@ -138,7 +139,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       paidAt = takeSlot(paidAt, asked.mono)
       const answer = await ask(
         askBroker,
-        { refresh, rejected, user, held: undefined, refused: undefined, signal },
+        withSession({ refresh, rejected, user, held: undefined, refused: undefined, signal }, mine),
         timeoutMs,
       )
       const token = parseToken(answer, asked, refresh, refreshAheadMs)
@@ -317,6 +318,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     before.over = reason
     before.abort()
     epoch = beginEpoch(user)
+    before.next = isClosed() ? undefined : epoch
     alarm.set(Number.POSITIVE_INFINITY)
     for (const waiter of waiters) release(waiter).reject(reason)
     beSignedOut()

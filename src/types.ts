@@ -21,6 +21,8 @@ export interface TokenRequest {
   readonly held: string | undefined
   /** Digest of the refused token, when a token is wanted after a refusal. */
   readonly refused: string | undefined
+  /** The `sub` that the answer must have, when the source knows the one of `user`. */
+  readonly sub?: string | undefined
   /** Aborts when nobody waits for the answer any more, and after `timeoutMs`. */
   readonly signal: AbortSignal
 }
@@ -186,7 +188,21 @@ export interface Session {
   readonly signal: AbortSignal
   /** Why it ended: `superseded` or `closed`. `undefined` while it lasts. */
   readonly over: TokenError | undefined
+  /** The session that followed, from before `signal` aborts. None while it lasts, and none after `close`. */
+  readonly next?: Session | undefined
 }
+
+const SESSION = Symbol.for('weavy-token.session')
+
+/**
+ * Names the session in which a request is sent, for a `fetchToken` of this library. Carried by the request, so that an
+ * app's own function around such a `fetchToken` loses nothing.
+ */
+export const withSession = (request: TokenRequest, session: Session): TokenRequest =>
+  Object.assign(request, { [SESSION]: session })
+
+export const sessionOf = (request: TokenRequest): Session | undefined =>
+  (request as { [SESSION]?: Session })[SESSION]
 
 /** What the adapters of this library need of a source beside its public surface. */
 export interface SourceInternals {
