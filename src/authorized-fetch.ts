@@ -1,4 +1,4 @@
-import { secureUrl } from './broker-request.js'
+import { secureUrl } from './token-url.js'
 import type { TokenSource } from './types.js'
 
 /** Options of {@link createAuthorizedFetch}. */

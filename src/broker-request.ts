@@ -1,112 +1,106 @@
-import { TokenError } from './errors.js'
-import type { RequestInitOption, TokenRequest } from './types.js'
+import type { Asked } from './ask.js'
+import { type Instant, msSince, readClock } from './clock.js'
+import { readAnswer } from './read-answer.js'
+import { badResponse, networkFailure, signInPage, unknownFailure } from './request-failure.js'
+import { pageOrigin, secureUrl } from './token-url.js'
+import type { FetchToken, TokenRequest, TokenSourceOptions } from './types.js'
 import { isOffline } from './wake.js'
-import { isLoopback, retryAfterMs } from './wire.js'
 
-/** Resolves a secure URL against the page; throws a TypeError that names the option. */
-export function secureUrl(option: string, value: string | URL): URL {
-  const { document, location } = globalThis
-  let url: URL
+/** A failed request is looked at once more no more often than that, so that the bound on requests holds in an outage. */
+const SECOND_LOOK_MS = 60_000
+
+const ELSEWHERE =
+  " It is on another origin: cookies need requestInit: { credentials: 'include' }, and allowedOrigins of the broker must name this page."
+
+const called = async (requestInit: () => RequestInit | Promise<RequestInit>): Promise<RequestInit> => {
   try {
-    // As `fetch` does, <base> included. Without a page, a relative URL is only ever parsed: a server renders, it does
-    // not fetch.
-    url = new URL(value, document?.baseURI ?? location?.href ?? 'https://localhost')
-  } catch {
-    throw new TypeError(`${option} is not a URL`)
+    return await requestInit()
+  } catch (error) {
+    throw badResponse('requestInit failed. See its cause.', error)
   }
-  const { protocol, hostname } = url
-  const isOwn = url.origin === location?.origin
-  if (protocol !== 'https:' && !(protocol === 'http:' && (isOwn || isLoopback(hostname))))
-    throw new TypeError(`${option} must be https:, except on localhost`)
-  if (url.username || url.password) throw new TypeError(`${option} must not hold credentials`)
-  return url
 }
 
-const statusError = (response: Response): TokenError => {
-  const { status } = response
-  const { headers } = response
-  if (status === 401 || status === 403)
-    return new TokenError('signed_out', 'The token broker knows no signed-in user. Sign in again.', {
-      status,
-    })
-  return new TokenError(
-    status === 429 ? 'rate_limited' : 'broker_error',
-    `The token broker answered ${status}. See its log.`,
-    { status, retryAfterMs: retryAfterMs(headers.get('retry-after'), headers.get('date')) },
-  )
+const checkedInit = (init: RequestInit): RequestInit => {
+  if (Object(init) !== init) throw badResponse('requestInit returned nothing.')
+  let headers: Headers
+  try {
+    headers = new Headers(init.headers)
+  } catch {
+    // The error quotes the value of the header.
+    throw badResponse('requestInit gave headers that cannot be sent.')
+  }
+  if (!headers.has('accept')) headers.set('accept', 'application/json')
+  return { credentials: 'same-origin', ...init, headers, cache: 'no-store' }
 }
 
 /** The function that asks the broker at `tokenUrl`, as Weavy's UIKit would. */
-export function createFetchToken(
-  tokenUrl: string | URL,
-  requestInit: RequestInitOption = {},
-  fetch: typeof globalThis.fetch = (...args) => globalThis.fetch(...args),
-): (request: TokenRequest) => Promise<unknown> {
-  secureUrl('tokenUrl', tokenUrl)
-  return async ({ refresh, signal }) => {
-    const url = secureUrl('tokenUrl', tokenUrl)
-    if (refresh) url.searchParams.set('refresh', 'true')
-    else url.searchParams.delete('refresh')
-    const init = typeof requestInit === 'function' ? await requestInit() : requestInit
-    const headers = new Headers(init.headers)
-    if (!headers.has('accept')) headers.set('accept', 'application/json')
-    const response = await fetch(url, {
-      credentials: url.origin === globalThis.location?.origin ? 'same-origin' : 'include',
-      ...init,
-      headers,
-      cache: 'no-store',
-      redirect: 'follow',
-      signal,
-    })
-    const redirectedAway = response.redirected && new URL(response.url).origin !== url.origin
-    const isHtml = response.headers.get('content-type')?.includes('html')
-    if (redirectedAway || (response.ok && isHtml))
-      throw new TokenError(
-        'signed_out',
-        'A sign-in page answered in place of the token broker. Sign in again.',
-        {
-          status: response.status,
-        },
-      )
-    if (!response.ok) throw statusError(response)
-    return response.json()
+function createFetchToken({
+  tokenUrl = '',
+  requestInit = {},
+  fetch = (...args) => globalThis.fetch(...args),
+}: TokenSourceOptions): FetchToken {
+  const { href, origin } = secureUrl('tokenUrl', tokenUrl)
+  const here = pageOrigin()
+  const hint = here && here !== origin ? ELSEWHERE : ''
+  const [, path, query = ''] = /^([^?#]*)\??([^#]*)/.exec(href) ?? []
+  const kept = query.split('&').filter((part) => part && !/^refresh(=|$)/.test(part))
+  /** An unknown parameter meets no broker that would not know it. */
+  let knowsDigests = false
+  let lookedAt: Instant | undefined
+
+  /** As text: `searchParams.set` throws in React Native. */
+  const addressFor = ({ refresh, held, refused }: TokenRequest): string => {
+    const parts = [...kept]
+    if (refresh) parts.push('refresh=true')
+    if (refresh && knowsDigests && held) parts.push(`held=${held}`)
+    if (refresh && knowsDigests && refused) parts.push(`refused=${refused}`)
+    return parts.length ? `${path}?${parts.join('&')}` : `${path}`
   }
+
+  const request = async (asked: Asked): Promise<unknown> => {
+    const { signal } = asked
+    if (!href) throw badResponse('tokenUrl is relative, and there is no page. Give the full URL.')
+    const url = addressFor(asked)
+    asked.late = badResponse('requestInit did not return in time.')
+    const init = checkedInit(typeof requestInit === 'function' ? await called(requestInit) : requestInit)
+    asked.late = undefined
+    if (signal.aborted) throw networkFailure(undefined)
+    const send = async (redirect: RequestRedirect) => fetch(url, { ...init, redirect, signal })
+    const response = await send('follow').catch(async (error) => {
+      if (!signal.aborted && !isOffline() && !(lookedAt && msSince(lookedAt) < SECOND_LOOK_MS)) {
+        lookedAt = readClock()
+        // A sign-in page of another origin without CORS fails like a broken network.
+        const second = await send('manual').catch(() => undefined)
+        if (second?.type === 'opaqueredirect') throw signInPage()
+      }
+      throw networkFailure(error, hint)
+    })
+    const answer = await readAnswer(response, { url, hint })
+    if (Object(answer).sub) knowsDigests = true
+    return answer
+  }
+
+  return (asked) =>
+    request(asked).catch((error) => {
+      throw unknownFailure(error)
+    }) as ReturnType<FetchToken>
 }
 
-/** Bounds one request in time and turns whatever it throws into a TokenError. */
-export async function ask(
-  fetchToken: (request: TokenRequest) => Promise<unknown>,
-  request: TokenRequest,
-  timeoutMs: number,
-): Promise<unknown> {
-  const abort = new AbortController()
-  const timeout = new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
-  const onAbort = () => abort.abort(request.signal.reason)
-  // Raced, not only aborted: a function that ignores its signal must not hold the slot.
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const cut = new Promise<never>((_, reject) => {
-    abort.signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      reject(abort.signal.reason)
-    })
-    timer = setTimeout(() => abort.abort(timeout), timeoutMs)
-    ;(timer as { unref?: () => void }).unref?.()
-  })
-  request.signal.addEventListener('abort', onAbort)
-  try {
-    return await Promise.race([fetchToken({ ...request, signal: abort.signal }), cut])
-  } catch (error) {
-    if (error instanceof TokenError) throw error
-    if (error instanceof SyntaxError)
-      throw new TokenError('bad_response', 'The token broker answered with something that is not JSON.')
-    // What quotes an answer is no cause to keep; a SyntaxError does so in part.
-    const cause = error instanceof Error && !/wy[us]_/.test(error.message + error.stack) ? error : undefined
-    if (isOffline()) throw new TokenError('offline', 'The browser is offline.', { cause })
-    throw new TokenError('unreachable', 'The token broker could not be reached (network, CORS or CSP).', {
-      cause,
-    })
-  } finally {
-    clearTimeout(timer)
-    request.signal.removeEventListener('abort', onAbort)
+/**
+ * Who is asked for tokens: `fetchToken`, or the broker at `tokenUrl`.
+ *
+ * @throws {TypeError} for both or neither of them, a function that is none, a URL that is unsafe
+ */
+export function brokerOf(options: TokenSourceOptions): FetchToken {
+  const { tokenUrl, fetchToken } = options
+  if (fetchToken !== undefined) {
+    if (tokenUrl !== undefined) throw new TypeError('give either tokenUrl or fetchToken')
+    if (typeof fetchToken !== 'function') throw new TypeError('fetchToken must be a function')
+    return fetchToken
   }
+  if (!tokenUrl)
+    throw new TypeError(
+      `tokenUrl is ${tokenUrl === '' ? 'empty' : tokenUrl}: give either tokenUrl or fetchToken`,
+    )
+  return createFetchToken(options)
 }

@@ -8,7 +8,8 @@
  * - `rate_limited`: the broker answered 429
  * - `signed_out`: the broker answered 401 or 403 or with a sign-in page, or `setUser(null)` was called
  * - `other_user`: the token that the broker answered belongs to somebody else: another user signed in to the app
- * - `bad_response`: the answer is not JSON, has no `access_token`, or was expired on arrival twice
+ * - `bad_response`: the answer is not JSON, has no `access_token`, or was expired on arrival twice; or no request could be
+ *   made, because `requestInit` failed or a relative `tokenUrl` has no page; or nobody foresaw it, and the message says so
  * - `wrong_token`: the answer holds an API key or anything else that is not a user access token
  * - `rejected`: the broker keeps giving a token that Weavy refuses
  * - `superseded`: the user was switched, or the source cleared, while the caller waited
@@ -65,5 +66,6 @@ export class TokenError extends Error {
  */
 export const isTokenError = (error: unknown): error is TokenError => {
   const { name, code } = Object(error)
-  return name === 'TokenError' && typeof code === 'string'
+  // An app may have an error of that name. All of ours have this field.
+  return name === 'TokenError' && typeof code === 'string' && 'retryAfterMs' in Object(error)
 }

@@ -1,4 +1,5 @@
-import { ask, createFetchToken } from './broker-request.js'
+import { ask } from './ask.js'
+import { brokerOf } from './broker-request.js'
 import { msSince, readClock } from './clock.js'
 import { beginEpoch, QUERY } from './epoch.js'
 import { TokenError } from './errors.js'
@@ -66,20 +67,11 @@ const checkMs = (option: string, value: number | undefined, min: number, max: nu
  * ```
  */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
-  const {
-    tokenUrl,
-    fetchToken,
-    requestInit,
-    refreshAheadMs,
-    timeoutMs = 10_000,
-    maxWaitMs = 15_000,
-  } = options
-  if ((tokenUrl === undefined) === (fetchToken === undefined))
-    throw new TypeError('give either tokenUrl or fetchToken')
+  const { refreshAheadMs, timeoutMs = 10_000, maxWaitMs = 15_000 } = options
   checkMs('refreshAheadMs', refreshAheadMs, 0, Number.MAX_VALUE)
   checkMs('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
   checkMs('maxWaitMs', maxWaitMs, 0, 2 ** 31 - 1)
-  const askBroker = fetchToken ?? createFetchToken(tokenUrl as string | URL, requestInit, options.fetch)
+  const askBroker = brokerOf(options)
 
   let user = options.user
   let epoch = beginEpoch(user)

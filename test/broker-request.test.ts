@@ -1,7 +1,9 @@
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createTokenSource, type TokenSourceOptions } from '../src/index.js'
+import { createTokenBroker, type TokenBrokerOptions } from '../src/broker/index.js'
+import { brokerOf } from '../src/broker-request.js'
+import { createTokenSource, type TokenError, type TokenSourceOptions } from '../src/index.js'
 import { retryAfterMs } from '../src/wire.js'
 
 const PAGE = 'https://app.example/inbox'
@@ -72,20 +74,20 @@ describe('request', () => {
 
   test.each([
     ['own origin', PAGE, 'same-origin'],
-    ['another origin', 'https://shop.example/', 'include'],
-    ['no page at all', undefined, 'include'],
-  ])('credentials for %s', async (_, page, credentials) => {
+    ['another origin', 'https://shop.example/', 'same-origin'],
+    ['no page at all', undefined, 'same-origin'],
+  ])('credentials for %s, and a URL that every wrapper of fetch takes', async (_, page, credentials) => {
     if (page) onPage(page)
     const fetch = vi.fn(async () => json({ access_token: 'wyu_1' }))
     const { source } = await ask(good, { fetch: fetch as typeof globalThis.fetch })
     source.close()
-    expect(fetch).toHaveBeenCalledWith(new URL(TOKEN_URL), expect.objectContaining({ credentials }))
+    expect(fetch).toHaveBeenCalledWith(TOKEN_URL, expect.objectContaining({ credentials }))
   })
 
   test.each([
     ['/api/token', undefined, TOKEN_URL],
     ['token', undefined, 'https://app.example/token'],
-    ['token', 'https://app.example/api/', TOKEN_URL],
+    ['token', 'https://evil.example/api/', 'https://app.example/token'],
   ])('%s on a page with base %s', async (tokenUrl, baseURI, url) => {
     onPage()
     if (baseURI) vi.stubGlobal('document', Object.assign(new EventTarget(), { baseURI, cookie: '' }))
@@ -172,7 +174,7 @@ describe('answer', () => {
   })
 
   test.each([
-    ['HTML', () => HttpResponse.html('<form action="/login">'), 'signed_out'],
+    ['HTML', () => HttpResponse.html('<form action="/login">'), 'bad_response'],
     ['HTML that forgot its type', () => new HttpResponse('<form action="/login">'), 'bad_response'],
     ['half of a JSON', () => new HttpResponse('{"access_token":"wyu_secr'), 'bad_response'],
     ['a bare token', () => new HttpResponse('wyu_secret'), 'bad_response'],
@@ -196,11 +198,44 @@ describe('answer', () => {
     expect(state).toMatchObject({ error: { code: 'broker_error', status: 502 } })
   })
 
-  test('a redirect to another origin is a sign-in page, whatever its type', async () => {
-    server.use(http.get('https://login.example/', () => json({ access_token: 'wyu_1' })))
+  test.each([
+    ['HTML', () => HttpResponse.html('<form action="/login">')],
+    ['JSON without a token', () => json({ error: 'login_required' })],
+    ['400', () => json({ error: 'invalid_request' }, { status: 400 })],
+  ])('a redirect to another origin that answers %s is a sign-in page', async (_, page) => {
+    server.use(http.get('https://login.example/', page))
     const { source, state } = await ask(() => HttpResponse.redirect('https://login.example/'))
     source.close()
     expect(state).toMatchObject({ status: 'signed-out', error: { code: 'signed_out' } })
+  })
+
+  test('a redirect within the origin to HTML is a sign-in page', async () => {
+    server.use(http.get('https://app.example/login', () => HttpResponse.html('<form>')))
+    const { source, state } = await ask(() => HttpResponse.redirect('https://app.example/login'))
+    source.close()
+    expect(state).toMatchObject({ status: 'signed-out', error: { code: 'signed_out' } })
+  })
+
+  test('a redirect to another origin that is down is an outage', async () => {
+    server.use(http.get('https://tokens.example/', () => new HttpResponse(null, { status: 503 })))
+    const { source, state } = await ask(() => HttpResponse.redirect('https://tokens.example/'))
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'broker_error', status: 503 } })
+  })
+
+  test('a redirect to a broker of another origin is followed', async () => {
+    server.use(http.get('https://tokens.example/', () => json({ access_token: 'wyu_1' })))
+    const { source, state } = await ask(() => HttpResponse.redirect('https://tokens.example/'))
+    source.close()
+    expect(state).toMatchObject({ status: 'ready', token: 'wyu_1' })
+  })
+
+  test.each(['text/html; charset=UTF-8', 'text/plain'])('JSON labelled %s is JSON', async (type) => {
+    const { source, state } = await ask(
+      () => new HttpResponse('{"access_token":"wyu_1"}', { headers: { 'content-type': type } }),
+    )
+    source.close()
+    expect(state).toMatchObject({ status: 'ready', token: 'wyu_1' })
   })
 
   test('a redirect within the origin is followed', async () => {
@@ -225,16 +260,248 @@ describe('answer', () => {
     expect(state).toMatchObject({ error: { code: 'timeout' } })
   })
 
-  test('a requestInit that throws is a typed error', async () => {
-    const broken = new Error('no CSRF token in this page')
-    const { source, state, requests } = await ask(good, {
-      requestInit: () => {
-        throw broken
-      },
-    })
+  const broken = new Error('no CSRF token in this page')
+  test.each([
+    ['throws', () => Promise.reject(broken), 'requestInit failed. See its cause.', broken],
+    ['returns nothing', () => undefined as never, 'requestInit returned nothing.', undefined],
+    [
+      'gives a header that cannot be sent',
+      () => ({ headers: { cookie: 'sid=5ecret\nx' } }),
+      'requestInit gave headers that cannot be sent.',
+      undefined,
+    ],
+    ['never returns', () => new Promise<never>(() => {}), 'requestInit did not return in time.', undefined],
+  ])(
+    'a requestInit that %s says so, and is no fault of the network',
+    async (_, requestInit, message, cause) => {
+      const { source, state, requests } = await ask(good, { requestInit, timeoutMs: 50 })
+      source.close()
+      expect(state).toMatchObject({ status: 'failed', error: { code: 'bad_response', message } })
+      expect((state as { error: Error }).error.cause).toBe(cause)
+      expect(requests).toHaveLength(0)
+    },
+  )
+})
+
+describe('held and refused', () => {
+  const urlsOf = async (answer: object) => {
+    const fetch = vi.fn(async (_url: string) => json(answer))
+    const ask = brokerOf({ tokenUrl: `${TOKEN_URL}?tenant=7`, fetch: fetch as never })
+    const request = { rejected: undefined, user: 'u1', signal: new AbortController().signal }
+    for (const digests of [
+      { held: 'HELD', refused: undefined },
+      { held: undefined, refused: 'REFUSED' },
+    ]) {
+      await ask({ ...request, ...digests, refresh: true })
+      await ask({ ...request, ...digests, refresh: false })
+    }
+    return fetch.mock.calls.map(([url]) => url.slice(TOKEN_URL.length))
+  }
+
+  test('are sent beside refresh=true to a broker that has answered with sub', async () => {
+    expect(await urlsOf({ access_token: 'wyu_1', sub: 's1' })).toEqual([
+      '?tenant=7&refresh=true',
+      '?tenant=7',
+      '?tenant=7&refresh=true&refused=REFUSED',
+      '?tenant=7',
+    ])
+  })
+
+  test('never meet a broker that knows nothing of them', async () => {
+    expect(await urlsOf({ access_token: 'wyu_1' })).toEqual([
+      '?tenant=7&refresh=true',
+      '?tenant=7',
+      '?tenant=7&refresh=true',
+      '?tenant=7',
+    ])
+  })
+})
+
+describe('a request that fails', () => {
+  const failing = (second: object | Error) => {
+    const modes: (string | undefined)[] = []
+    const fetch = async (_: string, init: RequestInit) => {
+      modes.push(init.redirect)
+      if (init.redirect === 'manual' && !(second instanceof Error)) return second
+      throw new TypeError('Failed to fetch')
+    }
+    return { modes, fetch: fetch as typeof globalThis.fetch }
+  }
+
+  test('and is a redirect that no page may follow, is a sign-in page', async () => {
+    const { fetch, modes } = failing({ type: 'opaqueredirect', status: 0, ok: false })
+    const { source, state } = await ask(good, { fetch })
     source.close()
-    expect(state).toMatchObject({ error: { code: 'unreachable', cause: broken } })
-    expect(requests).toHaveLength(0)
+    expect(state).toMatchObject({ status: 'signed-out', error: { code: 'signed_out' } })
+    expect(modes).toEqual(['follow', 'manual'])
+  })
+
+  test.each([
+    ['fails again', new TypeError('Failed to fetch')],
+    ['is answered', new Response('{}')],
+  ])('and %s when it is looked at once more, is unreachable', async (_, second) => {
+    const { fetch } = failing(second)
+    const { source, state } = await ask(good, { fetch })
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'unreachable', cause: { message: 'Failed to fetch' } } })
+  })
+
+  test('is looked at once more at most once in a minute, and never offline', async () => {
+    vi.useFakeTimers()
+    try {
+      const { fetch, modes } = failing(new TypeError('Failed to fetch'))
+      const request = brokerOf({ tokenUrl: TOKEN_URL, fetch })
+      const { signal } = new AbortController()
+      const once = () => (request({ refresh: false, signal } as never) as Promise<unknown>).catch(() => {})
+      await once()
+      vi.advanceTimersByTime(59_000)
+      await once()
+      expect(modes).toEqual(['follow', 'manual', 'follow'])
+      vi.advanceTimersByTime(1000)
+      vi.stubGlobal('navigator', { onLine: false })
+      await once()
+      expect(modes).toHaveLength(4)
+      vi.stubGlobal('navigator', { onLine: true })
+      await once()
+      expect(modes).toHaveLength(6)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test.each([
+    ['another origin', 'https://shop.example/', true],
+    ['its own origin', PAGE, false],
+  ])('on a page of %s: what its message names', async (_, page, isElsewhere) => {
+    onPage(page)
+    const { source, state } = await ask(() => HttpResponse.error())
+    const refused = await ask(() => new HttpResponse(null, { status: 401 }))
+    source.close()
+    refused.source.close()
+    for (const { error } of [state, refused.state] as { error: Error }[]) {
+      expect(error.message.includes("requestInit: { credentials: 'include' }")).toBe(isElsewhere)
+      expect(error.message.includes('allowedOrigins')).toBe(isElsewhere)
+    }
+  })
+
+  test('in our own code is said to be unknown, and is no fault of the network', async () => {
+    const bug = new TypeError("Cannot read properties of undefined (reading 'status')")
+    const answer = {
+      get status() {
+        throw bug
+      },
+    }
+    const { source, state } = await ask(good, { fetch: (async () => answer) as never })
+    source.close()
+    expect(state).toMatchObject({ status: 'failed', error: { code: 'bad_response', cause: bug } })
+    expect(state).toMatchObject({ error: { message: expect.stringContaining('unknown error') } })
+  })
+})
+
+describe('mistakes explain themselves', () => {
+  const messageOf = async (answer: Answer, options?: Partial<TokenSourceOptions>) => {
+    const { source, state } = await ask(answer, options)
+    source.close()
+    return (state as { error: TokenError }).error
+  }
+
+  test('404 names the path that has no broker, without its query', async () => {
+    const { message } = await messageOf(() => new HttpResponse(null, { status: 404 }), {
+      tokenUrl: `${TOKEN_URL}?tenant=7`,
+    })
+    expect(message).toBe('There is no token broker at /api/token (404).')
+  })
+
+  test("a page of the app's own, as a single-page app's fallback answers, is a wrong tokenUrl", async () => {
+    const { code, message } = await messageOf(() => HttpResponse.html('<!doctype html><div id="root">'))
+    expect(code).toBe('bad_response')
+    expect(message).toBe('HTML came where JSON was expected. Does tokenUrl lead to the token broker?')
+  })
+
+  const broker = (options: Partial<TokenBrokerOptions>) =>
+    createTokenBroker({
+      weavyUrl: 'https://acme.weavy.io',
+      apiKey: 'wys_made_up',
+      user: () => ({ uid: 'u1' }),
+      fetch: async () => new Response(null, { status: 401 }),
+      log: () => {},
+      ...options,
+    })
+
+  test('an origin that our broker does not know is no sign-out, and names the option', async () => {
+    onPage()
+    const { fetch } = broker({})
+    const error = await messageOf((request) => {
+      const headers = { origin: 'https://shop.example', 'sec-fetch-site': 'cross-site' }
+      return fetch(new Request(request.url, { headers }))
+    })
+    expect(error).toMatchObject({ code: 'broker_error', status: 403 })
+    expect(error.message).toMatch(/^Origin not allowed\. .*allowedOrigins/)
+  })
+
+  test('other problems of our broker are told by their fixed texts', async () => {
+    const refused = await messageOf((request) => broker({}).fetch(request))
+    expect(refused).toMatchObject({ code: 'broker_error', status: 502 })
+    expect(refused.message).toMatch(/^Weavy refused the broker\. /)
+    const invalid = await messageOf((request) => broker({ user: () => ({ uid: '42' }) }).fetch(request))
+    expect(invalid.message).toMatch(/^Invalid user\. /)
+    const nobody = await messageOf((request) => broker({ user: () => null }).fetch(request))
+    expect(nobody).toMatchObject({ code: 'signed_out', status: 401 })
+    expect(nobody.message).toMatch(/^Not signed in\. /)
+  })
+
+  test("no other server's text goes into a message", async () => {
+    const problem = (type: string, detail: string) => () =>
+      new HttpResponse(JSON.stringify({ type, title: 'No', detail, status: 500 }), {
+        status: 500,
+        headers: { 'content-type': 'application/problem+json' },
+      })
+    const other = await messageOf(problem('about:blank', 'user alice is blocked'))
+    const forged = await messageOf(problem('urn:weavy-token:problem:x', 'wyu_5ecret'))
+    for (const { message } of [other, forged])
+      expect(message).toBe('The token broker answered 500. See its log.')
+  })
+
+  test.each([
+    ['a bare token', () => new HttpResponse('wyu_5ecret\n'), 'await r.text()'],
+    ['a bare token', () => new HttpResponse('"wyu_5ecret"'), 'await r.json()'],
+    ['{ token }', () => json({ token: 'wyu_5ecret' }), '(await r.json()).token'],
+    ['{ accessToken }', () => json({ accessToken: 'wyu_5ecret' }), '(await r.json()).accessToken'],
+  ])('%s is named, and the line that reads it', async (found, answer, line) => {
+    const { code, message } = await messageOf(answer)
+    expect(code).toBe('bad_response')
+    expect(message).toContain(`answered ${found}, not { access_token }`)
+    expect(message).toContain('fetchToken: async ({ refresh }) =>')
+    expect(message).toContain(`access_token: ${line} }`)
+    expect(message).not.toContain('5ecret')
+  })
+
+  test('200 { message } asks for a 401', async () => {
+    const { code, message } = await messageOf(() => json({ message: 'Please sign in, alice' }))
+    expect(code).toBe('bad_response')
+    expect(message).toContain('let it answer 401')
+    expect(message).not.toContain('alice')
+  })
+
+  test.each([
+    ['as text', () => new HttpResponse('wys_5ecret')],
+    ['as JSON', () => new HttpResponse('"wys_5ecret"')],
+    ['as { token }', () => json({ token: 'wys_5ecret' })],
+  ])('an API key %s is refused as one', async (_, answer) => {
+    const { code, message } = await messageOf(answer)
+    expect(code).toBe('wrong_token')
+    expect(message).toContain('Revoke that key now')
+  })
+
+  test.each([
+    [{ tokenUrl: undefined }, 'tokenUrl is undefined: give either tokenUrl or fetchToken'],
+    [{ tokenUrl: null }, 'tokenUrl is null: give either tokenUrl or fetchToken'],
+    [{ tokenUrl: '' }, 'tokenUrl is empty: give either tokenUrl or fetchToken'],
+    [{ tokenUrl: '/t', fetchToken: async () => ({}) }, 'give either tokenUrl or fetchToken'],
+    [{ fetchToken: 'https://app.example' }, 'fetchToken must be a function'],
+    [{ fetchToken: null }, 'fetchToken must be a function'],
+  ])('%j is a TypeError at creation', (options, message) => {
+    expect(() => createTokenSource(options as never)).toThrow(new TypeError(message))
   })
 })
 

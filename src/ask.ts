@@ -1,0 +1,58 @@
+import { TokenError } from './errors.js'
+import { expectToken, isResponse, readAnswer } from './read-answer.js'
+import { failureOf } from './request-failure.js'
+import type { FetchToken, TokenRequest } from './types.js'
+
+/** A request on its way. */
+export interface Asked extends TokenRequest {
+  /** Why there is no answer in time, when it is not the broker that is waited for. */
+  late?: TokenError | undefined
+}
+
+/**
+ * Bounds one request in time, reads what comes, and turns whatever is thrown into a TokenError.
+ *
+ * Nothing is asked of a signal but `aborted` and its event: that of React Native has neither `reason` nor `throwIfAborted`.
+ */
+export async function ask(
+  fetchToken: FetchToken,
+  request: TokenRequest,
+  timeoutMs: number,
+): Promise<unknown> {
+  const { signal } = request
+  const abort = new AbortController()
+  const asked: Asked = { ...request, signal: abort.signal }
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let onAbort = () => {}
+  // Raced, not only aborted: a function that ignores its signal must not hold the slot.
+  const cut = new Promise<never>((_, reject) => {
+    const stop = (reason: unknown) => {
+      clearTimeout(timer)
+      reject(reason)
+      abort.abort(reason)
+    }
+    onAbort = () =>
+      stop(signal.reason ?? new TokenError('superseded', 'Nobody waits for this token any more.'))
+    timer = setTimeout(
+      () =>
+        stop(
+          asked.late ?? new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`),
+        ),
+      timeoutMs,
+    )
+    ;(timer as { unref?: () => void }).unref?.()
+  })
+  const answered = async () => {
+    const answer = await fetchToken(asked)
+    return expectToken(isResponse(answer) ? await readAnswer(answer) : answer)
+  }
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([answered(), cut])
+  } catch (error) {
+    throw failureOf(error)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}

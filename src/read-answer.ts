@@ -1,0 +1,85 @@
+import type { TokenError } from './errors.js'
+import {
+  badResponse,
+  failureOf,
+  networkFailure,
+  notJson,
+  signInPage,
+  statusFailure,
+} from './request-failure.js'
+import { originOf } from './token-url.js'
+import { isUserToken } from './wire.js'
+
+/** What a request tells about the answer to it. */
+export interface Sent {
+  readonly url: string
+  /** What to look at when the broker is on another origin. */
+  readonly hint: string
+}
+
+/** A `Response`, also one of another frame, of a polyfill, or of a mock. */
+export const isResponse = (value: unknown): value is Response => typeof Object(value).json === 'function'
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const textOf = async (response: Response): Promise<string> => {
+  if (response.bodyUsed) throw badResponse('fetchToken returned a Response that was read before.')
+  try {
+    return await (response.text?.() ?? response.json().then(JSON.stringify))
+  } catch (error) {
+    throw failureOf(error)
+  }
+}
+
+const misplaced = (found: string, read: string): TokenError =>
+  badResponse(
+    `The token broker answered ${found}, not { access_token }. Read it with fetchToken: async ({ refresh }) => { const r = await fetch(refresh ? url + '?refresh=true' : url); return { access_token: ${read} } }`,
+  )
+
+/** Reads an answer by its body, whatever its label says. Resolves with JSON, or throws a TokenError. */
+export async function readAnswer(
+  response: Response,
+  { url: asked, hint }: Partial<Sent> = {},
+): Promise<unknown> {
+  const { status, ok, type, url, headers } = response
+  const isElsewhere = asked && url && originOf(url) !== originOf(asked)
+  if (type === 'opaqueredirect') throw signInPage()
+  if (status === 0) throw networkFailure(undefined, hint)
+  if (ok === false) {
+    if (isElsewhere && status < 500 && status !== 429) throw signInPage()
+    const isProblem = headers?.get('content-type')?.includes('problem+json')
+    const data = isProblem ? parsed(await textOf(response)) : undefined
+    throw statusFailure({ status, headers, data }, asked?.replace(/^[^/]*\/\/[^/]*|\?.*/g, ''), hint)
+  }
+  const text = await textOf(response)
+  const body = parsed(text)
+  if (Object(body).access_token) return body
+  if (response.redirected || isElsewhere) throw signInPage()
+  if (/^\s*</.test(text))
+    throw badResponse('HTML came where JSON was expected. Does tokenUrl lead to the token broker?')
+  if (isUserToken(text.trim())) throw misplaced('a bare token', 'await r.text()')
+  if (body === undefined && !text.startsWith('wys_')) throw notJson()
+  return body ?? text
+}
+
+/** Lets an answer with a token pass, whatever it is; throws what to do about one that holds it elsewhere, or holds none. */
+export function expectToken(answer: unknown): unknown {
+  const { access_token, token, accessToken, message } = Object(answer)
+  if (access_token) return answer
+  if (isUserToken(answer)) throw misplaced('a bare token', 'await r.json()')
+  if (isUserToken(token)) throw misplaced('{ token }', '(await r.json()).token')
+  if (isUserToken(accessToken)) throw misplaced('{ accessToken }', '(await r.json()).accessToken')
+  const key = [answer, token, accessToken].find((value) => String(value).startsWith('wys_'))
+  if (key) return { access_token: key }
+  if (message)
+    throw badResponse(
+      'The token broker answered { message } and no token. When nobody is signed in, let it answer 401, or let fetchToken throw a TokenError signed_out.',
+    )
+  return answer
+}

@@ -1,0 +1,213 @@
+import { runInNewContext } from 'node:vm'
+import { AbortController as PolyfilledAbortController } from 'abort-controller'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { ask } from '../src/ask.js'
+import { TokenError } from '../src/errors.js'
+import type { TokenRequest } from '../src/types.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+const GOOD = { access_token: 'wyu_1', expires_in: 3600 }
+const request = (signal = new AbortController().signal): TokenRequest => ({
+  refresh: false,
+  rejected: undefined,
+  user: undefined,
+  held: undefined,
+  refused: undefined,
+  signal,
+})
+const outcome = (fetchToken: (request: TokenRequest) => unknown, signal?: AbortSignal) =>
+  ask(fetchToken as never, request(signal), 1000).catch((error) => error)
+
+describe('time', () => {
+  test('an answer that does not come is a timeout, and the function is told', async () => {
+    let signal: AbortSignal | undefined
+    const seen = outcome((asked) => {
+      signal = asked.signal
+      return new Promise(() => {})
+    })
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await seen).toMatchObject({ code: 'timeout' })
+    expect(signal?.aborted).toBe(true)
+  })
+
+  test('a body that does not come is a timeout', async () => {
+    const seen = outcome(async () => new Response(new ReadableStream()))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await seen).toMatchObject({ code: 'timeout' })
+  })
+
+  test('a function that aborts its own request and then throws leaves no rejection unhandled', async () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    const mine = new AbortController()
+    const error = await outcome(() => {
+      mine.abort()
+      throw new Error('and then this')
+    }, mine.signal)
+    expect(error).toBeInstanceOf(TokenError)
+    vi.useRealTimers()
+    await new Promise((resolve) => setTimeout(resolve))
+    vi.useFakeTimers()
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+})
+
+describe("React Native's AbortController, without reason and throwIfAborted", () => {
+  beforeEach(() => vi.stubGlobal('AbortController', PolyfilledAbortController))
+
+  test('an answer, a timeout and an abort are what they are elsewhere', async () => {
+    expect('reason' in new AbortController().signal).toBe(false)
+    expect(await outcome(async () => GOOD)).toEqual(GOOD)
+    const late = outcome(() => new Promise(() => {}))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await late).toMatchObject({ code: 'timeout' })
+    const mine = new AbortController()
+    const ended = outcome(() => new Promise(() => {}), mine.signal)
+    mine.abort()
+    expect(await ended).toBeInstanceOf(TokenError)
+  })
+})
+
+describe('a Response', () => {
+  test('is read by the rules of tokenUrl', async () => {
+    expect(await outcome(async () => Response.json(GOOD))).toEqual(GOOD)
+    expect(await outcome(async () => new Response(null, { status: 401 }))).toMatchObject({
+      code: 'signed_out',
+      status: 401,
+    })
+    expect(await outcome(async () => new Response('<html>'))).toMatchObject({ code: 'bad_response' })
+  })
+
+  test('of a mock without headers is understood', async () => {
+    expect(await outcome(async () => ({ ok: true, status: 200, json: async () => GOOD }))).toEqual(GOOD)
+    expect(await outcome(async () => ({ json: async () => GOOD }))).toEqual(GOOD)
+    expect(await outcome(async () => ({ ok: false, status: 401, json: async () => ({}) }))).toMatchObject({
+      code: 'signed_out',
+    })
+  })
+
+  test('that the app has read is named', async () => {
+    const response = Response.json(GOOD)
+    await response.json()
+    expect(await outcome(async () => response)).toMatchObject({
+      code: 'bad_response',
+      message: 'fetchToken returned a Response that was read before.',
+    })
+  })
+
+  test.each([
+    ['opaque', { type: 'opaque', status: 0, ok: false, json: async () => ({}) }, 'unreachable'],
+    ['a redirect', { type: 'opaqueredirect', status: 0, ok: false, json: async () => ({}) }, 'signed_out'],
+  ])('that is %s is %s', async (_, response, code) => {
+    expect(await outcome(async () => response)).toMatchObject({ code })
+  })
+})
+
+describe('an error of fetchToken', () => {
+  const thrown = (error: unknown) => outcome(() => Promise.reject(error))
+  const headers = { 'retry-after': '7' }
+
+  test.each([
+    ['status', { status: 401 }],
+    ['response.status', { response: { status: 401 } }],
+    ['a Response', new Response(null, { status: 401 })],
+    ['both, of which the response counts', { status: 500, response: { status: 403 } }],
+  ])('with %s is read as that status', async (_, error) => {
+    expect(
+      await thrown(Object.assign(error instanceof Response ? error : new Error('x'), error)),
+    ).toMatchObject({
+      code: 'signed_out',
+    })
+  })
+
+  test.each([
+    ['Headers', new Headers(headers)],
+    ['an object', headers],
+  ])('with Retry-After in %s waits that long', async (_, given) => {
+    expect(await thrown({ response: { status: 503, headers: given } })).toMatchObject({
+      code: 'broker_error',
+      retryAfterMs: 7000,
+    })
+  })
+
+  test('with a problem of our broker in its data is told by that', async () => {
+    const data = { type: 'urn:weavy-token:problem:origin_not_allowed', title: 'T', detail: 'D' }
+    for (const error of [{ response: { status: 403, data } }, { status: 403, data }])
+      expect(await thrown(error)).toMatchObject({ code: 'broker_error', message: 'T. D' })
+  })
+
+  test.each([
+    ['a status of 0', { status: 0 }, 'unreachable'],
+    ['a status that is no number', { status: 'rejected' }, 'unreachable'],
+    ['a success that could not be parsed', { status: 200 }, 'bad_response'],
+    ['a SyntaxError of another frame', runInNewContext('new SyntaxError("x")'), 'bad_response'],
+    ['an error of another frame', runInNewContext('new TypeError("x")'), 'unreachable'],
+  ])('%s', async (_, error, code) => {
+    expect(await thrown(error)).toMatchObject({ code })
+  })
+
+  test('that is a TokenError is kept, of a second copy of this library, too', async () => {
+    const foreign = Object.assign(new Error('x'), {
+      name: 'TokenError',
+      code: 'signed_out',
+      status: undefined,
+      retryAfterMs: undefined,
+    })
+    expect(await thrown(foreign)).toBe(foreign)
+  })
+
+  test("that only has the name of ours is the app's own", async () => {
+    const theirs = Object.assign(new Error('x'), { name: 'TokenError', code: 'E_AUTH', status: 401 })
+    expect(await thrown(theirs)).toMatchObject({ code: 'signed_out', cause: theirs })
+  })
+})
+
+describe('a cause', () => {
+  const causeOf = async (error: unknown) => ((await outcome(() => Promise.reject(error))) as Error).cause
+  const deep = (text: string) => new Error('a', { cause: new Error('b', { cause: { c: [text] } }) })
+
+  test('is kept while nothing that hangs on it quotes a token', async () => {
+    const error = deep('wyx_5ecret')
+    Object.assign(error, { self: error })
+    expect(await causeOf(error)).toBe(error)
+  })
+
+  test.each([
+    ['its message', new Error('wyu_5ecret')],
+    ['its name', Object.assign(new Error('x'), { name: 'wys_5ecret' })],
+    ['a cause of its cause', deep('{"access_token":"wyu_5ecret"}')],
+    ['one of several errors', new AggregateError([new Error('x'), new Error('wyu_5ecret')])],
+    [
+      'headers',
+      Object.assign(new Error('x'), { headers: new Headers({ authorization: 'Bearer wyu_5ecret' }) }),
+    ],
+    ['a map', Object.assign(new Error('x'), { cache: new Map([['wyu_5ecret', 1]]) })],
+    [
+      'what cannot be read',
+      Object.defineProperty(new Error('x'), 'secret', {
+        get() {
+          throw new Error('no')
+        },
+      }),
+    ],
+    [
+      'more than can be looked at',
+      Object.assign(new Error('x'), { all: Array.from({ length: 600 }, () => ({})) }),
+    ],
+  ])('is dropped for %s', async (_, error) => {
+    expect(await causeOf(error)).toBeUndefined()
+  })
+
+  test('that is no error is none', async () => {
+    for (const error of ['down', 7, null, { status: 500 }]) expect(await causeOf(error)).toBeUndefined()
+  })
+})
