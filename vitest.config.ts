@@ -1,78 +1,86 @@
-import { defineConfig } from 'vitest/config'
-import { chromium, firefox } from './test/browser/projects.js'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { chromium, firefox, webkit } from './test/browser/projects.js'
+
+type Project = NonNullable<TestProjectInlineConfiguration['test']>
+
+const project = (test: Project, resolve = {}): TestProjectInlineConfiguration => ({
+  resolve: { tsconfigPaths: true, ...resolve },
+  test,
+})
+
+/** Those that need a browser, Redis or the built package wait for the unit tests. Their files run one by one. */
+const WAITING = { fileParallelism: false, sequence: { groupOrder: 1 } }
+
+/** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
+const OLD_UIKITS = 'test/browser/uikit-{25,27,31}.test.ts'
 
 export default defineConfig({
   test: {
     // The UIKit talks a lot.
     silent: 'passed-only',
     projects: [
-      {
-        resolve: { tsconfigPaths: true },
-        test: {
-          name: 'node',
-          environment: 'node',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/{browser,react,package,demo,matrix}/**'],
-        },
-      },
-      {
-        resolve: { tsconfigPaths: true },
-        test: { name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] },
-      },
-      {
-        resolve: {
-          tsconfigPaths: true,
-          alias: [{ find: /^(react|react-dom)(?=\/|$)/, replacement: '$1-18' }],
-        },
-        test: {
+      // `npm run test:unit` runs these three.
+      project({
+        name: 'node',
+        environment: 'node',
+        include: ['test/**/*.test.ts'],
+        exclude: ['test/{browser,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
+      }),
+      project({ name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
+      project(
+        {
           name: 'react-18',
           environment: 'jsdom',
           include: ['test/react/**/*.test.tsx'],
           setupFiles: ['test/react/react-18.ts'],
           env: { REACT_VERSION: '18.0.0' },
         },
-      },
-      {
-        resolve: { tsconfigPaths: true },
-        test: {
-          name: 'package',
-          environment: 'node',
-          include: ['test/package/**/*.test.ts'],
-          testTimeout: 60_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      // Tokens live for seconds from here on, so no more than two of these run beside each other: 2, then 3.
-      firefox({
-        name: 'firefox',
-        include: ['test/browser/{rotation,uikit-32,react}.test.{ts,tsx}'],
-        sequence: { groupOrder: 2 },
+        { alias: [{ find: /^(react|react-dom)(?=\/|$)/, replacement: '$1-18' }] },
+      ),
+
+      project({
+        ...WAITING,
+        name: 'redis',
+        environment: 'node',
+        include: ['test/broker/redis*.test.ts'],
       }),
-      chromium({
-        name: 'trouble',
-        include: ['test/browser/trouble.test.ts'],
-        sequence: { groupOrder: 2 },
+      project({
+        ...WAITING,
+        name: 'package',
+        environment: 'node',
+        include: ['test/package/**/*.test.ts'],
+        testTimeout: 60_000,
       }),
+      project({
+        ...WAITING,
+        name: 'demo',
+        environment: 'node',
+        include: ['test/demo/**/*.test.ts'],
+        globalSetup: 'test/demo/build.ts',
+        testTimeout: 120_000,
+        hookTimeout: 60_000,
+      }),
+
+      // Every file of test/browser runs in each engine. One page of each at a time: tokens live for seconds here.
       chromium({
+        ...WAITING,
         name: 'chromium',
         include: ['test/browser/**/*.test.{ts,tsx}'],
-        exclude: ['test/browser/trouble.test.ts'],
-        sequence: { groupOrder: 3 },
+        exclude: [OLD_UIKITS],
       }),
-      {
-        resolve: { tsconfigPaths: true },
-        test: {
-          name: 'demo',
-          environment: 'node',
-          include: ['test/demo/**/*.test.ts'],
-          globalSetup: 'test/demo/build.ts',
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-        },
-      },
+      firefox({
+        ...WAITING,
+        name: 'firefox',
+        include: ['test/browser/**/*.test.{ts,tsx}'],
+        exclude: [OLD_UIKITS],
+      }),
+      webkit({
+        ...WAITING,
+        name: 'webkit',
+        include: ['test/browser/**/*.test.{ts,tsx}'],
+        exclude: [OLD_UIKITS],
+      }),
+      chromium({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
     ],
   },
 })

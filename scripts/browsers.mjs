@@ -1,66 +1,136 @@
-// Finds the programs that the tests run beside Node: two browsers and Redis. As a command it installs Debian's
-// packages of those that are missing, when it may, and otherwise fails saying what to install.
+// Finds the programs that the tests run beside Node: three browsers and Redis. As a command it installs Debian's
+// packages of those that are missing, when it may, and otherwise fails with the command that brings them.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { chromium, firefox, webkit } from 'playwright'
 
-const PROGRAMS = [
-  {
+/**
+ * `engine`: Playwright's own build serves as well.
+ *
+ * @typedef {'chromium' | 'firefox' | 'webkit'} Engine
+ * @typedef {{ title: string, package: string, names: string[], variable?: string, engine?: Engine }} Program
+ * @typedef {'chromium' | 'firefox' | 'webkit' | 'display' | 'redis'} ProgramName
+ */
+
+/** @type {Record<ProgramName, Program>} */
+const PROGRAMS = {
+  chromium: {
+    title: 'Chromium',
     package: 'chromium',
-    variable: 'CHROMIUM_PATH',
     names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    variable: 'CHROMIUM_PATH',
+    engine: 'chromium',
   },
-  { package: 'firefox-esr', variable: 'FIREFOX_PATH', names: ['firefox-esr', 'firefox'] },
-  { package: 'redis-server', variable: undefined, names: ['redis-server'] },
-]
-const [CHROMIUM, FIREFOX] = PROGRAMS
+  firefox: {
+    title: 'Firefox',
+    package: 'firefox-esr',
+    names: ['firefox-esr', 'firefox'],
+    variable: 'FIREFOX_PATH',
+    engine: 'firefox',
+  },
+  webkit: { title: 'WebKit', package: 'webkit2gtk-driver', names: ['WebKitWebDriver'], engine: 'webkit' },
+  // WebKitGTK draws on it; Playwright's WebKit does without.
+  display: { title: 'Xvfb', package: 'xvfb', names: ['Xvfb'], engine: 'webkit' },
+  redis: { title: 'Redis', package: 'redis-server', names: ['redis-server'] },
+}
+const ALL = /** @type {ProgramName[]} */ (Object.keys(PROGRAMS))
 
-const DIRECTORIES = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin']
+const PLAYWRIGHT = { chromium, firefox, webkit }
+const DIRECTORIES = ['/usr/bin', '/usr/local/bin', '/snap/bin', '/opt/homebrew/bin']
 
-/** A path that was asked for is used or reported missing, never replaced by another program. */
-const find = ({ variable, names }) => {
-  const asked = variable && process.env[variable]
-  const paths = asked
-    ? [asked]
-    : names.flatMap((name) => DIRECTORIES.map((directory) => join(directory, name)))
-  return paths.find((path) => existsSync(path))
+/** What a search looks at, so that a test can hand in another machine. */
+const thisMachine = () => ({
+  env: process.env,
+  exists: (/** @type {string} */ path) => existsSync(path),
+  platform: /** @type {string} */ (process.platform),
+  isRoot: process.getuid?.() === 0,
+  release: existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '',
+  playwrightPath: (/** @type {Engine} */ engine) => PLAYWRIGHT[engine].executablePath(),
+})
+/** @typedef {ReturnType<typeof thisMachine>} Machine */
+
+/**
+ * The path of a program, and whether it is Playwright's own build. A path that was asked for is used or reported
+ * missing, never replaced by another program. The system's come first.
+ *
+ * @param {ProgramName} name
+ * @param {Machine} machine
+ */
+export function find(name, machine = thisMachine()) {
+  const { names, variable, engine } = PROGRAMS[name]
+  const asked = variable && machine.env[variable]
+  const directories = [...(machine.env.PATH ?? '').split(delimiter), ...DIRECTORIES]
+  const paths = asked ? [asked] : names.flatMap((file) => directories.map((at) => join(at, file)))
+  const path = paths.find(machine.exists)
+  if (path) return { path, playwrights: false }
+  const build = engine && !asked && machine.playwrightPath(engine)
+  return build && machine.exists(build) ? { path: build, playwrights: true } : undefined
 }
 
-/** Path of Chromium or Chrome; `undefined` where there is none, so that tests without a browser still run. */
-export const chromiumPath = () => find(CHROMIUM)
-/** Path of Firefox; `undefined` where there is none. */
-export const firefoxPath = () => find(FIREFOX)
+/** Path of Chromium or Chrome; `undefined` where there is none. */
+export const chromiumPath = () => find('chromium')?.path
 
-const missingPrograms = () => PROGRAMS.filter((program) => !find(program))
+/**
+ * What is missing on a machine, and the commands that bring it.
+ *
+ * @param {Machine} machine
+ */
+export function missing(machine = thisMachine()) {
+  const wrong = ALL.map((name) => PROGRAMS[name].variable)
+    .filter((variable) => variable !== undefined)
+    .filter((variable) => machine.env[variable] && !machine.exists(machine.env[variable]))
+  const absent = ALL.map((name) => ({ ...PROGRAMS[name], found: find(name, machine) })).filter(
+    ({ found, variable }) => !found && !(variable && wrong.includes(variable)),
+  )
+  return { wrong, titles: absent.map(({ title }) => title), commands: commandsFor(absent, machine) }
+}
 
 /** Ubuntu has packages of the same names that bring a snap instead, so only Debian itself will do. */
-const isDebianRoot = () =>
-  process.getuid?.() === 0 &&
-  existsSync('/etc/os-release') &&
-  /^ID="?debian"?$/m.test(readFileSync('/etc/os-release', 'utf8'))
+const isDebian = (/** @type {Machine} */ { release }) => /^ID="?debian"?$/m.test(release)
 
-const install = (packages) => {
-  const apt = (...args) =>
-    execFileSync('apt-get', args, {
-      stdio: 'inherit',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    })
-  apt('update')
-  apt('install', '-y', '--no-install-recommends', ...packages)
+/**
+ * @param {Program[]} absent
+ * @param {Machine} machine
+ * @returns {string[][]}
+ */
+function commandsFor(absent, machine) {
+  if (!absent.length) return []
+  const packages = absent.map((program) => program.package)
+  const apt = machine.isRoot ? ['apt-get'] : ['sudo', 'apt-get']
+  if (isDebian(machine))
+    return [
+      [...apt, 'update'],
+      [...apt, 'install', '-y', '--no-install-recommends', ...packages],
+    ]
+  const engines = [...new Set(absent.flatMap(({ engine }) => engine ?? []))]
+  const rest = absent.filter(({ engine }) => !engine).map((program) => program.package)
+  const playwrights = ['npx', 'playwright', 'install', ...engines]
+  return [
+    ...(engines.length ? [machine.platform === 'linux' ? [...playwrights, '--with-deps'] : playwrights] : []),
+    ...(rest.length
+      ? [machine.platform === 'darwin' ? ['brew', 'install', 'redis'] : [...apt, 'install', '-y', ...rest]]
+      : []),
+  ]
 }
 
-const main = () => {
-  const installable = missingPrograms().filter(({ variable }) => !(variable && process.env[variable]))
-  if (installable.length && isDebianRoot()) install(installable.map((program) => program.package))
-  const missing = missingPrograms()
-  for (const { package: name, variable } of missing)
-    console.error(
-      variable && process.env[variable]
-        ? `${variable} is set to a file that does not exist.`
-        : `${name} is missing: install it${variable ? `, or set ${variable} to its path` : ''} (Debian: apt-get install ${name}).`,
-    )
-  if (missing.length) process.exitCode = 1
+/** @param {string[]} command */
+const run = ([program = '', ...args]) =>
+  execFileSync(program, args, {
+    stdio: 'inherit',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+
+function main() {
+  const machine = thisMachine()
+  if (machine.isRoot && isDebian(machine)) for (const command of missing(machine).commands) run(command)
+  const { wrong, titles, commands } = missing(machine)
+  for (const variable of wrong) console.error(`${variable} is set to a file that does not exist.`)
+  if (titles.length)
+    console.error(`Missing for the tests: ${titles.join(', ')}. This brings what is missing:`)
+  for (const command of commands) console.error(`  ${command.join(' ')}`)
+  if (wrong.length || titles.length) process.exitCode = 1
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main()

@@ -36,7 +36,7 @@ const startWorld: BrowserCommand<[options: WorldOptions]> = (_context, options) 
 const orderWorld: BrowserCommand<[id: number, order: WorldOrder]> = (_context, id, order) =>
   post<WorldReport>(`/worlds/${id}`, order)
 
-const RENDERER = { chromium: /--type=renderer/, firefox: /-contentproc/ }
+const RENDERER = { chromium: /--type=renderer/, firefox: /-contentproc/, webkit: /WebKitWebProcess/ }
 
 /**
  * Stops every renderer of the test's kind of browser that this test run started, as a laptop that sleeps does, and lets

@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
-import type { InlineConfig } from 'vitest/node'
-import { chromiumPath, firefoxPath } from '../../scripts/browsers.mjs'
+import type { BrowserProviderOption, InlineConfig } from 'vitest/node'
+import { find } from '../../scripts/browsers.mjs'
 import { commands } from './commands.js'
+import { webkitGtk } from './webkit/provider.js'
 
-type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'sequence'>
+type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'sequence' | 'fileParallelism'>
 
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
 
@@ -19,13 +20,19 @@ const CHROMIUM_FLAGS = [
 ]
 
 /** Real browsers run the built files, next to the real UIKit. */
-const browser = (engine: 'chromium' | 'firefox', launchOptions: object, options: ProjectOptions) => ({
+const browser = (
+  engine: 'chromium' | 'firefox' | 'webkit',
+  provider: BrowserProviderOption,
+  options: ProjectOptions,
+) => ({
   resolve: {
     alias: [
       { find: /^weavy-token$/, replacement: built('index') },
       { find: /^weavy-token\/react$/, replacement: built('react') },
     ],
   },
+  // WebKit does not read `using` yet.
+  oxc: { target: 'es2022' },
   // Found while a test runs, a dependency would reload its page.
   optimizeDeps: {
     include: [
@@ -43,21 +50,30 @@ const browser = (engine: 'chromium' | 'firefox', launchOptions: object, options:
   },
   test: {
     ...options,
-    fileParallelism: false,
     testTimeout: 90_000,
     browser: {
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({ launchOptions }),
+      provider,
       instances: [{ browser: engine }],
       commands,
     },
   },
 })
 
-export const chromium = (options: ProjectOptions) =>
-  browser('chromium', { executablePath: chromiumPath(), args: CHROMIUM_FLAGS }, options)
+const launch = (launchOptions: object) => playwright({ launchOptions })
 
-export const firefox = (options: ProjectOptions) =>
-  browser('firefox', { channel: 'moz-firefox', executablePath: firefoxPath() }, options)
+export const chromium = (options: ProjectOptions) =>
+  browser('chromium', launch({ executablePath: find('chromium')?.path, args: CHROMIUM_FLAGS }), options)
+
+/** The system's Firefox speaks to Playwright through a channel of its own. */
+export const firefox = (options: ProjectOptions) => {
+  const program = find('firefox')
+  const channel = program && !program.playwrights && { channel: 'moz-firefox' }
+  return browser('firefox', launch({ ...channel, executablePath: program?.path }), options)
+}
+
+/** WebKitGTK; Playwright's WebKit where that is what the machine has. */
+export const webkit = (options: ProjectOptions) =>
+  browser('webkit', find('webkit')?.playwrights ? launch({}) : webkitGtk(), options)

@@ -12,6 +12,9 @@ declare module 'vitest/browser' {
   }
 }
 
+/** What `await using` looks for in WebKit, which has no such symbol yet. */
+const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
+
 /** A stand-in environment and broker of its own for one test, outside the browser. */
 export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> = {}) {
   const { id, weavyUrl, tokenUrl } = await commands.startWorld({
@@ -29,7 +32,7 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
     forbid: (path: string, forbidden = true) => order({ do: 'forbid', path, forbidden }),
     dropHubs: () => order({ do: 'drop-hubs' }),
     signIn: (user: string | null) => order({ do: 'sign-in', user }),
-    [Symbol.asyncDispose]: async () => {
+    [asyncDispose]: async () => {
       await order({ do: 'close' })
     },
   }

@@ -5,16 +5,19 @@ import { type Browser, type BrowserType, chromium, firefox, type LaunchOptions, 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { listen } from '../../demo/stand-in/listen.js'
 import { createWorld } from '../../demo/stand-in/world.js'
-import { chromiumPath, firefoxPath } from '../../scripts/browsers.mjs'
+import { find } from '../../scripts/browsers.mjs'
 import { type Consumer, createConsumer, root } from './consumer.js'
 
 const ENGINES: [name: string, type: BrowserType, options: LaunchOptions][] = [
   [
     'Chromium',
     chromium,
-    { executablePath: chromiumPath() ?? '', args: ['--no-sandbox', '--disable-background-networking'] },
+    {
+      executablePath: find('chromium')?.path ?? '',
+      args: ['--no-sandbox', '--disable-background-networking'],
+    },
   ],
-  ['Firefox', firefox, { channel: 'moz-firefox', executablePath: firefoxPath() ?? '' }],
+  ['Firefox', firefox, { channel: 'moz-firefox', executablePath: find('firefox')?.path ?? '' }],
 ]
 
 let consumer: Consumer
