@@ -1,6 +1,8 @@
 import { isLoopback } from '../wire.js'
 import type { AllowedOrigins } from './access.js'
+import { describeError } from './describe-error.js'
 import type { TokenBrokerOptions } from './options.js'
+import { Problem } from './problem.js'
 import { defaultLog } from './report.js'
 import type { TokenStore } from './store.js'
 
@@ -32,6 +34,34 @@ function checkApiKey(apiKey: string | undefined): string {
     throw new TypeError('apiKey must start with wys_ and hold printable characters only, no white space')
   }
   return apiKey
+}
+
+/** A value is checked now; what a function returns is checked whenever it is another than the last time. */
+function asked<T, Checked>(name: string, value: T | (() => T), check: (value: T) => Checked): () => Checked {
+  if (typeof value !== 'function') {
+    const checked = check(value)
+    return () => checked
+  }
+  const ask = value as () => T
+  let last: { value: T; checked: Checked } | undefined
+  const answer = () => {
+    try {
+      return ask()
+    } catch (error) {
+      throw new Problem('broker_failed', `${name}() threw ${describeError(error)}`)
+    }
+  }
+  return () => {
+    const value = answer()
+    if (last && last.value === value) return last.checked
+    try {
+      last = { value, checked: check(value) }
+    } catch (error) {
+      // The message is one of this file and quotes nothing.
+      throw new Problem('broker_failed', (error as TypeError).message)
+    }
+    return last.checked
+  }
 }
 
 function checkExpiresIn(expiresIn: number): number {
@@ -85,14 +115,15 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     store,
     fetch = (...args) => globalThis.fetch(...args),
     log = defaultLog,
+    onEvent = () => {},
   } = options
   if ('document' in globalThis) {
     throw new TypeError('createTokenBroker() is for servers: in a page everybody could read the apiKey')
   }
   if (typeof syncProfile !== 'boolean') throw new TypeError('syncProfile must be true or false')
   return {
-    weavyUrl: checkWeavyUrl(weavyUrl),
-    apiKey: checkApiKey(apiKey),
+    weavyUrl: asked('weavyUrl', weavyUrl, checkWeavyUrl),
+    apiKey: asked('apiKey', apiKey, checkApiKey),
     user: checkFunction('user', user),
     expiresIn: checkExpiresIn(expiresIn),
     syncProfile,
@@ -100,5 +131,6 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     store: checkStore(store),
     fetch: checkFunction('fetch', fetch),
     log: checkFunction('log', log),
+    onEvent: checkFunction('onEvent', onEvent),
   }
 }

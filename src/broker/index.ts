@@ -1,4 +1,5 @@
 export type { TokenResponse } from '../wire.js'
+export type { BrokerEvent } from './events.js'
 export type { BrokerUser, TokenBrokerOptions } from './options.js'
 export type { TokenStore } from './store.js'
 export type { TokenBroker } from './token-broker.js'

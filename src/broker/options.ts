@@ -1,3 +1,4 @@
+import type { BrokerEvent } from './events.js'
 import type { TokenStore } from './store.js'
 
 /** Who is signed in, as Weavy is to know them. Further fields (`email`, `tags`, …) go to Weavy as they are. */
@@ -8,15 +9,26 @@ export interface BrokerUser {
   name?: string | null | undefined
   /** URL of an image. */
   picture?: string | null | undefined
+  /**
+   * An opaque name of the user for the page, which compares it; Weavy never gets it. One `sub` belongs to one user.
+   * @default what `broker.subOf(uid)` tells
+   */
+  sub?: string | undefined
   [field: string]: unknown
 }
 
 /** Options of `createTokenBroker()`. They are checked once, when the broker is created. */
 export interface TokenBrokerOptions<Context = unknown> {
-  /** The Weavy environment: `https:`, or `http:` on a loopback host. */
-  weavyUrl: string | URL | undefined
-  /** An API key of that environment, `wys_…`. It is sent to `weavyUrl` and nowhere else. */
-  apiKey: string | undefined
+  /**
+   * The Weavy environment: `https:`, or `http:` on a loopback host. A function is asked at each request, so it may read an
+   * environment that comes late; what it returns is checked then, and a wrong one is a 500 and a line in the log.
+   */
+  weavyUrl: string | URL | undefined | (() => string | URL | undefined)
+  /**
+   * An API key of that environment, `wys_…`. It is sent to `weavyUrl` and nowhere else. A function is asked at each request,
+   * so that a key can be rotated without a restart; a token that an earlier key issued is not handed out any more.
+   */
+  apiKey: string | undefined | (() => string | undefined)
   /**
    * Tells who is signed in, from the cookies or headers of the request; nothing, or anything falsy, when nobody is. It has 8 s.
    *
@@ -53,4 +65,6 @@ export interface TokenBrokerOptions<Context = unknown> {
   fetch?: typeof globalThis.fetch | undefined
   /** Gets a line when the operator has to know: no token, no key, no user id in it. @default `console.error` */
   log?: ((line: string) => unknown) | undefined
+  /** Gets one plain object per request, for counters and histograms: no token, no key, no user id in it. @default nothing */
+  onEvent?: ((event: BrokerEvent) => unknown) | undefined
 }

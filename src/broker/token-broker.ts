@@ -90,10 +90,13 @@ export function createTokenBroker<Context = unknown>(
   const entries = syncProfile ? 2 * MEMORY_STORE_ENTRIES : MEMORY_STORE_ENTRIES
   const guarded = guardStore(store ?? createMemoryStore(entries), report)
   // A uid has no slash, so no two environments share a key.
-  const tokenKey = `weavy-token:token:${weavyUrl}/`
-  const profileKey = `weavy-token:profile:${weavyUrl}/`
-  const tokens = createUserTokens(weavy, guarded, (uid) => tokenKey + uid)
-  const profiles = createProfileSync(weavy, guarded, (uid) => profileKey + uid, report)
+  const tokens = createUserTokens(weavy, guarded, (uid) => `weavy-token:token:${weavyUrl()}/${uid}`)
+  const profiles = createProfileSync(
+    weavy,
+    guarded,
+    (uid) => `weavy-token:profile:${weavyUrl()}/${uid}`,
+    report,
+  )
 
   const mountProblem = wrongMount()
   /** Requests that share a call to Weavy share its problem, and that is one line. */

@@ -23,9 +23,9 @@ export interface WeavyApi {
 }
 
 export interface WeavyApiOptions {
-  /** Without a slash at the end. */
-  weavyUrl: string
-  apiKey: string
+  /** Without a slash at the end. Both are asked when a request to Weavy begins. */
+  weavyUrl: () => string
+  apiKey: () => string
   /** Seconds. */
   expiresIn: number
   fetch: typeof globalThis.fetch
@@ -73,10 +73,10 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
     const json = toJson(body)
     const controller = new AbortController()
     async function exchange() {
-      const response = await fetch(`${weavyUrl}${path}`, {
+      const response = await fetch(`${weavyUrl()}${path}`, {
         method,
         headers: {
-          Authorization: `Bearer ${apiKey}`,
+          Authorization: `Bearer ${apiKey()}`,
           'Content-Type': 'application/json',
           Accept: 'application/json',
         },
@@ -106,7 +106,7 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
         failed: ISSUING_FAILED,
         method: 'POST',
         path: `${pathOf(uid)}/tokens`,
-        body: { ...profile, uid: undefined, expires_in: expiresIn },
+        body: { ...profile, uid: undefined, sub: undefined, expires_in: expiresIn },
         timeoutMs: WEAVY_TIMEOUT_MS,
       })
       return parseIssuedToken(text, expiresIn)
@@ -116,7 +116,7 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
         failed: UPDATING_FAILED,
         method: 'PUT',
         path: pathOf(uid),
-        body: { ...profile, uid: undefined },
+        body: { ...profile, uid: undefined, sub: undefined },
         timeoutMs: PROFILE_TIMEOUT_MS,
       })
     },

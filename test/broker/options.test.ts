@@ -1,5 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createTokenBroker, type TokenBrokerOptions } from '../../src/broker/index.js'
+import { ask, createTestBroker } from './ask.js'
+import { createScriptedWeavy } from './scripted-weavy.js'
+
+const weavy = createScriptedWeavy()
 
 const valid: TokenBrokerOptions = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key', user: () => null }
 
@@ -54,6 +58,7 @@ describe('options are checked when the broker is created', () => {
     ['store', { get() {}, set() {} }],
     ['fetch', 'fetch'],
     ['log', true],
+    ['onEvent', 'event'],
   ])('%s: %j is a TypeError that names the option and does not quote it', (option, value) => {
     expect(create({ [option]: value })).toThrow(TypeError)
     expect(create({ [option]: value })).toThrow(new RegExp(`^${option} `))
@@ -95,4 +100,48 @@ describe('options are checked when the broker is created', () => {
     expect((await fetch(new Request('https://app.example/'))).status).toBe(401)
     await expect(forget('u1')).resolves.toBeUndefined()
   })
+})
+
+describe('weavyUrl and apiKey as functions', () => {
+  it('are asked at each call to Weavy, so a key is rotated without a restart', async () => {
+    let key = 'wys_first'
+    const { broker } = createTestBroker({ apiKey: () => key })
+    await ask(broker)
+    key = 'wys_second'
+    await ask(broker, {}, 'https://app.example/api/token?refresh=true')
+    expect(weavy.calls.map(({ headers }) => headers.get('authorization'))).toEqual([
+      'Bearer wys_first',
+      'Bearer wys_second',
+    ])
+  })
+
+  it('are not asked at creation, when there may be no environment yet', async () => {
+    const environment: { url?: string; key?: string } = {}
+    const { broker } = createTestBroker({ weavyUrl: () => environment.url, apiKey: () => environment.key })
+    environment.url = 'https://acme.weavy.test/late'
+    environment.key = 'wys_late'
+    expect((await ask(broker)).status).toBe(200)
+    expect(weavy.calls[0]?.url).toBe('https://acme.weavy.test/late/api/users/u256/tokens')
+  })
+
+  it.each([
+    ['weavyUrl', () => undefined],
+    ['weavyUrl', () => 'http://acme.weavy.test/secret'],
+    ['apiKey', () => undefined],
+    ['apiKey', () => 'secret'],
+    [
+      'apiKey',
+      () => {
+        throw new Error('secret')
+      },
+    ],
+  ])(
+    '%s that does not return what can be used: 500, and the log names the option and does not quote it',
+    async (option, value) => {
+      const { broker, lines } = createTestBroker({ [option]: value })
+      expect((await ask(broker)).status).toBe(500)
+      expect(lines).toEqual([expect.stringMatching(new RegExp(`^weavy-token broker: ${option}(\\(\\))? `))])
+      expect(lines.join()).not.toMatch(/secret/)
+    },
+  )
 })
