@@ -47,30 +47,3 @@ test('a member that the app replaced while connected is left to the app', () => 
   expect(weavy).toEqual({ ...before, fetch: appsFetch })
   source.close()
 })
-
-test('a second refusal while calls of an earlier token are in the air is about the current one after 10 s at most', async () => {
-  vi.useFakeTimers()
-  const source = sourceOfTokens()
-  const weavy: WeavyLike = {
-    tokenFactory: undefined,
-    getToken: async () => '',
-    fetch: () => new Promise<Response>(() => {}),
-  }
-  connectWeavy(source, weavy)
-  await weavy.getToken?.()
-  void weavy.fetch?.('/never')
-  void weavy.fetch?.('/answers')
-  expect(await weavy.getToken?.(true)).toBe('wyu_2')
-  expect(await weavy.getToken?.(true)).toBe('wyu_2')
-  // Everyone in the air has been told: this is about the token that they were given.
-  const second = weavy.getToken?.(true)
-  await vi.advanceTimersByTimeAsync(2000)
-  expect(await second).toBe('wyu_3')
-  void weavy.fetch?.('/never either')
-  await vi.advanceTimersByTimeAsync(10_000)
-  const third = weavy.getToken?.(true)
-  await vi.advanceTimersByTimeAsync(2000)
-  expect(await third).toBe('wyu_4')
-  source.close()
-  vi.useRealTimers()
-})

@@ -1,0 +1,63 @@
+import type { Session, SourceInternals } from '../types.js'
+import type { Forbidden } from './forbidden.js'
+
+/** What became of the UIKit's wish for another token. */
+type Refusal = 'none' | 'reported' | 'skipped' | 'healed'
+
+/**
+ * The token of one call, for the user for whom it began. A refusal names exactly the token that the call was handed.
+ *
+ * @param resource what may be forbidden: the UIKit asks for another token after a 403, too, and nobody can tell it from
+ * a 401. `undefined` when it asks after a 401 only.
+ */
+export function createCallToken(
+  source: SourceInternals,
+  session: Session,
+  forbidden: Forbidden,
+  resource: string | undefined,
+) {
+  let token: string | undefined
+  let isAsked = false
+  let refusal = 'none' as Refusal
+  let settleReplay = (_isForbidden: boolean) => {}
+
+  const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
+  const obtain = async (rejected?: string) => {
+    if (session.over) throw session.over
+    const next = await source.getToken(rejected ? { rejected } : undefined)
+    if (session.over) throw session.over
+    token = next
+    return next
+  }
+  return {
+    isAsked: () => isAsked,
+    isRefused: () => refusal !== 'none',
+    /** What the UIKit calls as `getToken`. */
+    async get(refresh = false): Promise<string> {
+      isAsked = true
+      if (!refresh || refusal === 'healed') return obtain()
+      if (resource && (await forbidden.has(resource, token))) {
+        refusal = 'skipped'
+        return obtain()
+      }
+      refusal = 'reported'
+      const next = await obtain(token)
+      if (resource) settleReplay = forbidden.replay(resource, next)
+      return next
+    },
+    /** After a 401: whether the call has a new token, because its refusal was taken for a 403. */
+    async heal(): Promise<boolean> {
+      if (refusal !== 'skipped') return false
+      refusal = 'healed'
+      tell(401)
+      await obtain(token)
+      return true
+    },
+    /** The call was answered with that status, or failed. */
+    end(status: number | undefined) {
+      const isForbidden = status === 403 && resource !== undefined
+      settleReplay(isForbidden)
+      if (refusal === 'reported') tell(isForbidden ? 403 : 401)
+    },
+  }
+}

@@ -1,0 +1,95 @@
+import type { SourceInternals } from '../types.js'
+import { createCallToken } from './call-token.js'
+import type { Forbidden } from './forbidden.js'
+import { type CallName, type Calls, viewOf } from './view.js'
+import type { WeavyLike } from './weavy.js'
+
+/** What the calls of one instance share. */
+export interface Room {
+  readonly source: SourceInternals
+  readonly weavy: WeavyLike
+  /** The UIKit's own methods. */
+  readonly own: Calls
+  forbidden(): Forbidden
+  /** This UIKit does not reach its token through `this`. */
+  misfit(): void
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what the UIKit takes and answers differs between versions
+type Methods = { [name in CallName]?: ((...args: any[]) => Promise<any>) | undefined }
+
+const UPLOAD_SIGNAL = 5
+
+const join = (session: AbortSignal, theirs: AbortSignal | null | undefined): AbortSignal =>
+  theirs && AbortSignal.any ? AbortSignal.any([session, theirs]) : (theirs ?? session)
+
+/** Method and path: ids are in the path, and what follows it does not decide who may see it. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const resourceOf = ([url, second]: any[]): string =>
+  `${second?.method ?? (typeof second === 'string' ? second : 'GET')} ${String(url).split(/[?#]/)[0]}`
+
+/**
+ * One call of the UIKit. It belongs to the user for whom it began: after a switch nothing more is sent for it, and its
+ * caller is told so.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export async function call(room: Room, name: CallName, args: any[]): Promise<any> {
+  const { source, weavy } = room
+  const own: Methods = room.own
+  const session = source.session()
+  const { signal } = session
+  const token = createCallToken(
+    source,
+    session,
+    room.forbidden(),
+    name === 'upload' ? undefined : resourceOf(args),
+  )
+  let isSent = false
+
+  const fetchOptions = async (...options: unknown[]) => {
+    const init = await own.fetchOptions?.apply(view, options)
+    if (!token.isAsked()) return init
+    const joined = join(signal, init.signal)
+    return Object.defineProperty(init, 'signal', {
+      enumerable: true,
+      configurable: true,
+      // Read when the request is made.
+      get: () => {
+        if (session.over) throw session.over
+        isSent = true
+        return joined
+      },
+    })
+  }
+  const methods: Methods = own.fetchOptions ? { ...own, fetchOptions } : own
+  const view = viewOf(weavy, session, { ...methods, getToken: token.get })
+
+  let onOver = () => {}
+  const over = new Promise<never>((_, reject) => {
+    onOver = () => reject(session.over)
+    signal.addEventListener('abort', onOver)
+  })
+  const run = () => Promise.race([methods[name]?.apply(view, args), over])
+  // Versions that cannot abort an upload have a flag in its place, which is as true.
+  if (name === 'upload') args[UPLOAD_SIGNAL] = join(signal, args[UPLOAD_SIGNAL])
+
+  let status: number | undefined
+  try {
+    let answer = await run()
+    if (answer?.status === 401 && (await token.heal())) answer = await run()
+    if (session.over) throw session.over
+    if (!token.isAsked() && name !== 'fetchOptions') room.misfit()
+    status = answer?.status
+    return answer
+  } catch (error) {
+    if (session.over) throw session.over
+    if (isSent || token.isRefused() || (error as Error)?.name !== 'TypeError') throw error
+    // Nothing was sent. What fails for the instance, too, is the caller's mistake.
+    const answer = await own[name]?.apply(weavy, args)
+    room.misfit()
+    return answer
+  } finally {
+    signal.removeEventListener('abort', onOver)
+    token.end(status)
+  }
+}

@@ -1,0 +1,132 @@
+import {
+  internalsOf,
+  type Session,
+  type SourceInternals,
+  type TokenFactory,
+  type TokenSource,
+} from '../types.js'
+import { call } from './call.js'
+import { createContent } from './content.js'
+import { createForbidden } from './forbidden.js'
+import { CALLS, type Calls } from './view.js'
+import { patch, type WeavyLike } from './weavy.js'
+
+/** Kept on the instance, so that no registry is needed. What remains after its end is the session that it was in. */
+export interface Connection {
+  readonly source: TokenSource | undefined
+  readonly session: Session
+  users: number
+  end(): void
+}
+
+/** For whoever asks without a call of its own: the hub and the app. */
+function createFactory(source: SourceInternals): TokenFactory {
+  let handed: string | undefined
+  let from: Session | undefined
+  return async (refresh = false) => {
+    const session = source.session()
+    // What an earlier user was handed says nothing about this one's token.
+    const rejected = refresh && from === session ? handed : undefined
+    if (rejected) source.tellRefused({ status: 401, from: 'uikit' })
+    const token = await source.getToken(rejected ? { rejected } : undefined)
+    from = session
+    handed = token
+    return token
+  }
+}
+
+const report = (message: string) => globalThis.reportError?.(new TypeError(message))
+
+/** Connects an instance that is not connected. `before` is the session that it was connected in last. */
+export function connect(given: TokenSource, weavy: WeavyLike, before: Session | undefined): Connection {
+  const internals = internalsOf(given)
+  const { getToken, destroy, tokenFactory } = weavy
+  const source: SourceInternals = {
+    ...internals,
+    async getToken(options) {
+      const token = await internals.getToken(options)
+      // For `whenTokenIsValid()`, which only the UIKit's own getToken() would settle.
+      weavy._resolveTokenIsValid?.(token)
+      return token
+    },
+  }
+  let session = source.session()
+  let forbidden = createForbidden()
+  let ended = false
+  const content = createContent(weavy)
+
+  const startAfresh = (over: Session['over']) => {
+    forbidden = createForbidden()
+    content.forget(session, over)
+    // What was cut off leaves it set.
+    if (weavy.networkStateIsPending) weavy.networkStateIsPending = false
+    weavy.disconnect?.().catch(() => {})
+  }
+  const follow = () => {
+    session = source.session()
+    session.signal.addEventListener('abort', onSessionOver)
+  }
+  const onSessionOver = () => {
+    const { over } = session
+    if (over?.code === 'closed') end()
+    else follow()
+    startAfresh(over)
+  }
+  const end = () => {
+    if (ended) return
+    ended = true
+    content.leave()
+    session.signal.removeEventListener('abort', onSessionOver)
+    if (!weavy.isDestroyed && weavy.tokenFactory === factory) weavy.tokenFactory = tokenFactory
+    restoreCalls()
+    restore()
+  }
+
+  const own: Calls = {}
+  const calls: Calls = {}
+  const factory = createFactory(source)
+  let isMisfit = false
+  const misfit = () => {
+    if (isMisfit) return
+    isMisfit = true
+    restoreCalls()
+    report(
+      'This Weavy instance does not ask its own getToken() for the token of a request, so its requests share one: a late refusal can cost a refresh more.',
+    )
+  }
+  const room = { source, weavy, own, forbidden: () => forbidden, misfit }
+  for (const name of getToken ? CALLS : [])
+    if (weavy[name]) {
+      own[name] = weavy[name] as never
+      calls[name] = (...args: unknown[]) => call(room, name, args)
+    }
+  const restoreCalls = patch(weavy, calls)
+  const restore = patch(weavy, {
+    ...(getToken && { getToken: factory }),
+    ...(destroy && {
+      destroy: () => {
+        end()
+        destroy.call(weavy)
+      },
+    }),
+  })
+  if (!getToken)
+    report(
+      'This Weavy instance has no getToken() to connect to: its tokenFactory is set, and asks only after a 401.',
+    )
+  weavy.tokenFactory = factory
+  follow()
+  if (before && before !== session) startAfresh(before.over)
+  else void content.claim(session)
+
+  return {
+    get source() {
+      return ended ? undefined : given
+    },
+    get session() {
+      return session
+    },
+    users: 1,
+    end,
+  }
+}
