@@ -1,5 +1,6 @@
 // Tries the packed library in tools that are too large for `npm test`. Each folder of test/matrix is a project of its
-// own: package.json, package-lock.json, and run.mjs, which ends with status 0 when all is well.
+// own: package.json, package-lock.json, and run.mjs, which ends with status 0 when all is well. What several of them
+// share lies beside them.
 //
 //   npm run test:matrix                     all folders
 //   npm run test:matrix -- jest-29 webpack  these
@@ -13,7 +14,7 @@ import { chromiumPath } from './browsers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const matrix = join(root, 'test/matrix')
-const LIMIT_MS = 8 * 60_000
+const LIMIT_MS = 4 * 60_000
 
 const running = new Set()
 
@@ -63,9 +64,11 @@ const end = (child) => {
 
 const npm = (cwd, ...args) => run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], cwd)
 
-const folders = async () => {
+/** Names of the projects, and of what they share. */
+const readMatrix = async () => {
   const entries = await readdir(matrix, { withFileTypes: true })
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  const names = (wanted) => entries.filter((entry) => entry.isDirectory() === wanted).map(({ name }) => name)
+  return { known: names(true), shared: names(false) }
 }
 
 const lock = (names) =>
@@ -112,7 +115,7 @@ const tryFolder = async (base, tarball, name) => {
 }
 
 const main = async ([first, ...rest]) => {
-  const known = await folders()
+  const { known, shared } = await readMatrix()
   const asked = first === '--lock' ? rest : first === undefined ? [] : [first, ...rest]
   const unknown = asked.filter((name) => !known.includes(name))
   if (unknown.length) throw new Error(`no folder ${unknown.join(', ')} in test/matrix: ${known.join(', ')}`)
@@ -132,6 +135,7 @@ const main = async ([first, ...rest]) => {
       await npm(root, 'pack', '--json', '--ignore-scripts', '--pack-destination', base),
     )
     const tarball = join(base, packed.filename)
+    for (const name of shared) await cp(join(matrix, name), join(base, name))
     const queue = [...names]
     let passed = 0
     // One installs while another computes.
