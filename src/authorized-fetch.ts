@@ -1,5 +1,7 @@
+import { copyBody, isStream } from './copy-body.js'
+import { joinSignals } from './join-signals.js'
 import { secureUrl } from './token-url.js'
-import type { TokenSource } from './types.js'
+import { internalsOf, type TokenSource } from './types.js'
 
 /** Options of {@link createAuthorizedFetch}. */
 export interface AuthorizedFetchOptions {
@@ -12,9 +14,17 @@ export interface AuthorizedFetchOptions {
   fetch?: typeof globalThis.fetch | undefined
 }
 
-/** A stream is gone once it was sent. Node takes async iterables too. */
-const isStream = (body: unknown): boolean =>
-  typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body)
+/** Also one of another frame, where `instanceof` says no. */
+const isRequest = (input: RequestInfo | URL): input is Request =>
+  typeof input === 'object' && 'clone' in input
+
+/** Everything that `fetch` would read, inherited members too: a Request may serve as an init. */
+const copyInit = (init: RequestInit | undefined): RequestInit & { headers: Headers } => {
+  const copy: { body?: BodyInit } & Record<string, unknown> = {}
+  for (const name in init) copy[name] = init[name as keyof RequestInit]
+  if (init?.body) copy.body = copyBody(init.body)
+  return { ...copy, headers: new Headers(init?.headers) }
+}
 
 /**
  * Creates a `fetch` that adds the user's access token to requests to one Weavy environment.
@@ -23,9 +33,12 @@ const isStream = (body: unknown): boolean =>
  * another origin, `fetch` drops the header, as its standard says. A relative URL is resolved against `weavyUrl`.
  *
  * On 401 the refused token is reported, and the request sent once more with the new one; what then comes is the answer.
- * The 401 itself is the answer when no new token can be had, or when the user was switched or the source cleared
- * meanwhile: nothing that one user began is sent as another. A 403 is never retried. Strings, `FormData`, `Blob`,
+ * The 401 itself is the answer when no new token can be had. A 403 is never retried. Strings, `FormData`, `Blob`,
  * `URLSearchParams`, buffers and `Request` objects can be sent again; a stream cannot.
+ *
+ * A call belongs to the user for whom it began, from its first line on: `setUser`, `clear` and `close` abort it, it
+ * rejects with `superseded` or `closed`, and is not sent again. What was passed is copied at the call. Without a `cache`
+ * of the caller's nothing is read from the HTTP cache or left in it.
  *
  * @throws {TypeError} synchronously for a `weavyUrl` that is not a secure URL; from a call for another origin, for an
  * `Authorization` header of the caller, or when a stream would have to be sent again
@@ -46,40 +59,54 @@ export function createAuthorizedFetch(
   { weavyUrl, fetch = (...args) => globalThis.fetch(...args) }: AuthorizedFetchOptions,
 ): typeof globalThis.fetch {
   const { origin, href } = secureUrl('weavyUrl', weavyUrl)
+  const internals = internalsOf(source)
   const isElsewhere = (url: string) => new URL(url).origin !== origin
+  const check = (url: string, headers: Headers) => {
+    if (isElsewhere(url)) throw new TypeError(`only requests to ${origin} are sent`)
+    if (headers.has('authorization')) throw new TypeError('leave out Authorization: it is set here')
+  }
 
   return async (input, init) => {
-    const target = typeof input === 'string' ? new URL(input, href) : input
-    // Only a Request has to be copied to be sent twice: a copy of a large file would be held in memory.
-    const request = new Request(target instanceof Request ? target.clone() : target, init)
-    if (isElsewhere(request.url)) throw new TypeError(`only requests to ${origin} are sent`)
-    if (request.headers.has('authorization')) throw new TypeError('leave out Authorization: it is set here')
+    const session = internals.session()
+    const request = isRequest(input) ? new Request(input, init) : undefined
+    const url = request ? request.url : new URL(input as string | URL, href).href
+    const copy = request ?? copyInit(init)
+    check(url, copy.headers)
+    const { signal } = copy
 
-    const { signal } = request
-    const send = (request: Request, token: string) => {
-      request.headers.set('authorization', `Bearer ${token}`)
-      return fetch(request)
+    const send = async (token: string) => {
+      const headers = new Headers(copy.headers)
+      check(url, headers)
+      headers.set('authorization', `Bearer ${token}`)
+      const cache = !copy.cache || copy.cache === 'default' ? 'no-store' : copy.cache
+      const change = { headers, cache, signal: joinSignals(session.signal, signal) }
+      // Wrappers of `fetch` often understand nothing but a string and an init.
+      return request ? fetch(new Request(request.clone(), change)) : fetch(url, { ...copy, ...change })
     }
+    const obtain = (rejected?: string) =>
+      internals.getToken({ ...(rejected && { rejected }), ...(signal && { signal }) })
 
-    const first = await source.getToken({ signal })
-    let isSameUser = true
-    const unsubscribe = source.subscribe(({ status }) => {
-      if (status === 'empty' || status === 'signed-out') isSameUser = false
-    })
     try {
-      const response = await send(request, first)
+      const first = await obtain()
+      if (session.over) throw session.over
+      const response = await send(first)
+      if (session.over) throw session.over
       if (response.status !== 401 || (response.redirected && isElsewhere(response.url))) return response
-      const second = await source.getToken({ rejected: first, signal }).catch(() => undefined)
-      signal.throwIfAborted()
-      if (!second || !isSameUser) return response
-      if (isStream(init?.body))
+      internals.tellRefused({ status: 401, from: 'fetch' })
+      const second = await obtain(first).catch(() => undefined)
+      signal?.throwIfAborted()
+      if (session.over) throw session.over
+      if (!second) return response
+      if (!request && isStream(copy.body))
         throw new TypeError(
           'Weavy refused the token, and a stream cannot be sent again. Send a Blob instead.',
         )
       response.body?.cancel().catch(() => {})
-      return await send(new Request(target, init), second)
-    } finally {
-      unsubscribe()
+      const answer = await send(second)
+      if (session.over) throw session.over
+      return answer
+    } catch (error) {
+      throw session.over ?? error
     }
   }
 }

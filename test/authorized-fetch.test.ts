@@ -5,7 +5,13 @@ import { text } from 'node:stream/consumers'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createAuthorizedFetch, createTokenSource, type FetchToken, TokenError } from 'weavy-token'
+import {
+  createAuthorizedFetch,
+  createTokenSource,
+  type FetchToken,
+  TokenError,
+  type TokenSource,
+} from 'weavy-token'
 
 const WEAVY = 'https://weavy.example'
 const bearer = (request: Request) => request.headers.get('authorization')
@@ -228,15 +234,163 @@ describe('against a scripted Weavy', () => {
     expect(received).toHaveLength(1)
   })
 
-  it('sends nothing that one user began as another', async () => {
-    const { source } = createBroker()
-    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
-    answer = () => {
-      source.setUser('another')
-      return new HttpResponse(null, { status: 401 })
+  describe('belongs to the user for whom it began', () => {
+    const others = {
+      "setUser('another')": (source: TokenSource) => source.setUser('another'),
+      'setUser(null)': (source: TokenSource) => source.setUser(null),
+      'clear()': (source: TokenSource) => source.clear(),
     }
-    expect((await weavyFetch('/api/messages', { method: 'POST', body: 'mine' })).status).toBe(401)
-    expect(bearers()).toEqual(['Bearer wyu_1'])
+    const post = (source: TokenSource) =>
+      createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/messages', { method: 'POST', body: 'mine' })
+
+    it.each(Object.entries(others))(
+      'after %s at any microtask of a call it is superseded, and nothing more is sent',
+      async (_, end) => {
+        for (let microtasks = 0; microtasks < 30; microtasks++) {
+          const { source } = createBroker()
+          if (microtasks % 2) await source.getToken()
+          received = []
+          revoke('wyu_1')
+          const call = post(source)
+          call.catch(() => {})
+          for (let n = 0; n < microtasks; n++) await undefined
+          end(source)
+          await expect(call).rejects.toMatchObject({ code: 'superseded' })
+          expect(bearers().filter((bearer) => bearer !== 'Bearer wyu_1')).toEqual([])
+        }
+      },
+    )
+
+    it.each([401, 403, 200])(
+      'a late %i is no answer, and asks the new user’s broker for nothing',
+      async (status) => {
+        const { source, fetchToken } = createBroker()
+        answer = () => {
+          source.setUser('another')
+          return new HttpResponse(null, { status })
+        }
+        await expect(post(source)).rejects.toMatchObject({ code: 'superseded' })
+        expect(bearers()).toEqual(['Bearer wyu_1'])
+        expect(fetchToken).toHaveBeenCalledTimes(1)
+      },
+    )
+
+    it('also through a fetch that does not know signals', async () => {
+      const { source, fetchToken } = createBroker()
+      const fetch = vi.fn(async () => {
+        source.setUser('another')
+        return new Response(null, { status: 401 })
+      })
+      const call = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })('/api/user')
+      await expect(call).rejects.toMatchObject({ code: 'superseded' })
+      expect(fetch).toHaveBeenCalledTimes(1)
+      expect(fetchToken).toHaveBeenCalledTimes(1)
+    })
+
+    it('close() ends it with closed', async () => {
+      const { source } = createBroker()
+      answer = () => {
+        source.close()
+        return new HttpResponse(null)
+      }
+      await expect(post(source)).rejects.toMatchObject({ code: 'closed' })
+    })
+  })
+
+  describe('takes what it was given at the call', () => {
+    it('a URL object that the app uses again takes no token elsewhere', async () => {
+      const { source } = createBroker()
+      const url = new URL('/api/messages', WEAVY)
+      const fetch = vi.fn(async (..._: Parameters<typeof globalThis.fetch>) => {
+        url.href = 'https://elsewhere.example/steal'
+        return new Response(null, { status: 401 })
+      })
+      await createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })(url)
+      expect(fetch.mock.calls.map(([sent]) => sent)).toEqual(Array(2).fill(`${WEAVY}/api/messages`))
+    })
+
+    it('headers and bodies that the app changes afterwards are sent as they were', async () => {
+      revoke('wyu_1')
+      const change = {
+        form: new FormData(),
+        search: new URLSearchParams({ a: 'before' }),
+        buffer: new TextEncoder().encode('before').buffer,
+        view: new TextEncoder().encode('xbeforex').subarray(1, 7),
+      }
+      change.form.set('field', 'before')
+      const init = (body: BodyInit) => ({
+        method: 'POST',
+        body,
+        headers: new Headers({ 'x-kept': 'before' }),
+      })
+      const { source } = createBroker()
+      const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+      const calls = Object.values(change).map((body) => {
+        const given = init(body)
+        const call = weavyFetch('/api/messages', given)
+        given.headers.set('x-kept', 'after')
+        given.method = 'DELETE'
+        given.body = 'after'
+        return call
+      })
+      change.form.set('field', 'after')
+      change.search.set('a', 'after')
+      new Uint8Array(change.buffer).fill(0)
+      change.view.fill(0)
+      for (const call of calls) expect((await call).status).toBe(200)
+      expect(received).toHaveLength(8)
+      for (const { method, body } of received) {
+        expect(method).toBe('POST')
+        expect(body).toContain('before')
+        expect(body).not.toContain('after')
+      }
+    })
+  })
+
+  it('gives a wrapper of fetch a string and an init, and a Request only to a caller who gave one', async () => {
+    const { source } = createBroker()
+    const seen: unknown[] = []
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      seen.push(typeof input === 'string' ? [input, init?.method, init?.body] : (input as Request).method)
+      return new Response()
+    }
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })
+    await weavyFetch('/api/messages', { method: 'POST', body: 'text' })
+    await weavyFetch(new URL('/api/messages', WEAVY), { method: 'POST', body: 'text' })
+    await weavyFetch('/api/messages', new Request(WEAVY, { method: 'DELETE' }))
+    await weavyFetch(new Request(`${WEAVY}/api/messages`, { method: 'PUT', body: 'text' }))
+    const posted = [`${WEAVY}/api/messages`, 'POST', 'text']
+    expect(seen).toEqual([posted, posted, [`${WEAVY}/api/messages`, 'DELETE', null], 'PUT'])
+  })
+
+  it('leaves the HTTP cache out, unless the caller wants it', async () => {
+    const { source } = createBroker()
+    const modes: unknown[] = []
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      modes.push((init ?? (input as Request)).cache)
+      return new Response()
+    }
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })
+    await weavyFetch('/api/user')
+    await weavyFetch(new Request(`${WEAVY}/api/user`))
+    await weavyFetch('/api/user', { cache: 'force-cache' })
+    expect(modes).toEqual(['no-store', 'no-store', 'force-cache'])
+  })
+
+  it('tells onRefused of a 401, and of nothing else', async () => {
+    const onRefused = vi.fn()
+    let issued = 0
+    const source = createTokenSource({
+      fetchToken: async () => ({ access_token: `wyu_${++issued}`, expires_in: 3600 }),
+      onRefused,
+    })
+    onTestFinished(source.close)
+    revoke('wyu_1')
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+    await weavyFetch('/api/user')
+    answer = () => new HttpResponse(null, { status: 403 })
+    await weavyFetch('/api/user')
+    expect(onRefused).toHaveBeenCalledExactlyOnceWith({ status: 401, from: 'fetch' })
   })
 
   it('rejects with the reason of the caller’s signal, while it waits for a token, for Weavy and for a new token', async () => {

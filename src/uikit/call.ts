@@ -1,3 +1,4 @@
+import { joinSignals } from '../join-signals.js'
 import type { SourceInternals } from '../types.js'
 import { createCallToken } from './call-token.js'
 import type { Forbidden } from './forbidden.js'
@@ -19,9 +20,6 @@ export interface Room {
 type Methods = { [name in CallName]?: ((...args: any[]) => Promise<any>) | undefined }
 
 const UPLOAD_SIGNAL = 5
-
-const join = (session: AbortSignal, theirs: AbortSignal | null | undefined): AbortSignal =>
-  theirs && AbortSignal.any ? AbortSignal.any([session, theirs]) : (theirs ?? session)
 
 /** Method and path: ids are in the path, and what follows it does not decide who may see it. */
 // biome-ignore lint/suspicious/noExplicitAny: as above
@@ -49,7 +47,7 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
   const fetchOptions = async (...options: unknown[]) => {
     const init = await own.fetchOptions?.apply(view, options)
     if (!token.isAsked()) return init
-    const joined = join(signal, init.signal)
+    const joined = joinSignals(signal, init.signal)
     return Object.defineProperty(init, 'signal', {
       enumerable: true,
       configurable: true,
@@ -71,7 +69,7 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
   })
   const run = () => Promise.race([methods[name]?.apply(view, args), over])
   // Versions that cannot abort an upload have a flag in its place, which is as true.
-  if (name === 'upload') args[UPLOAD_SIGNAL] = join(signal, args[UPLOAD_SIGNAL])
+  if (name === 'upload') args[UPLOAD_SIGNAL] = joinSignals(signal, args[UPLOAD_SIGNAL])
 
   let status: number | undefined
   try {
