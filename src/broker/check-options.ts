@@ -3,6 +3,7 @@ import type { AllowedOrigins } from './access.js'
 import { describeError } from './describe-error.js'
 import type { TokenBrokerOptions } from './options.js'
 import { Problem } from './problem.js'
+import { RESERVED_FIELDS } from './profile.js'
 import { defaultLog } from './report.js'
 import type { TokenStore } from './store.js'
 
@@ -90,6 +91,17 @@ function checkAllowedOrigins(
   return allowed.size > 0 ? (origin) => allowed.has(origin) : undefined
 }
 
+function checkProfileFields(names: readonly string[]): readonly string[] {
+  const isField = (name: unknown) =>
+    typeof name === 'string' && name !== '' && !RESERVED_FIELDS.includes(name)
+  if (!Array.isArray(names) || !names.every(isField)) {
+    throw new TypeError(
+      `profileFields must be an array of names of fields, without ${RESERVED_FIELDS.join(', ')}`,
+    )
+  }
+  return names
+}
+
 function checkStore(store: TokenStore | undefined): TokenStore | undefined {
   const methods = ['get', 'set', 'delete'] as const
   if (store !== undefined && !methods.every((method) => typeof store?.[method] === 'function')) {
@@ -111,6 +123,7 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     user,
     expiresIn = DEFAULT_EXPIRES_IN,
     syncProfile = false,
+    profileFields = [],
     allowedOrigins = [],
     store,
     fetch = (...args) => globalThis.fetch(...args),
@@ -127,6 +140,7 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     user: checkFunction('user', user),
     expiresIn: checkExpiresIn(expiresIn),
     syncProfile,
+    profileFields: checkProfileFields(profileFields),
     allowedOrigins: checkAllowedOrigins(allowedOrigins),
     store: checkStore(store),
     fetch: checkFunction('fetch', fetch),

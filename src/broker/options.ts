@@ -1,19 +1,33 @@
 import type { BrokerEvent } from './events.js'
 import type { TokenStore } from './store.js'
 
-/** Who is signed in, as Weavy is to know them. Further fields (`email`, `tags`, …) go to Weavy as they are. */
+/**
+ * Who is signed in, as Weavy is to know them. Only the fields named here go to Weavy, and those of the option `profileFields`.
+ * An object of your session or your ORM may be given as it is: others are left out, and the log names them once.
+ */
 export interface BrokerUser {
   /** At least one character that is no digit, no white space. Make it with `toUid()`. */
   uid: string
   /** What others see. */
   name?: string | null | undefined
+  given_name?: string | null | undefined
+  family_name?: string | null | undefined
   /** URL of an image. */
   picture?: string | null | undefined
+  email?: string | null | undefined
+  phone_number?: string | null | undefined
+  comment?: string | null | undefined
+  /** The name of a group; users see those of their own. */
+  directory?: string | null | undefined
+  /** Anything that can be written as JSON. */
+  metadata?: unknown
+  tags?: readonly string[] | null | undefined
   /**
-   * An opaque name of the user for the page, which compares it; Weavy never gets it. One `sub` belongs to one user.
+   * An opaque name of the user for the page, which compares it; Weavy never gets it. One `sub` belongs to one user. 1 to 256
+   * characters.
    * @default what `broker.subOf(uid)` tells
    */
-  sub?: string | undefined
+  sub?: string | null | undefined
   [field: string]: unknown
 }
 
@@ -32,8 +46,9 @@ export interface TokenBrokerOptions<Context = unknown> {
   /**
    * Tells who is signed in, from the cookies or headers of the request; nothing, or anything falsy, when nobody is. It has 8 s.
    *
-   * A `Response` that it throws is the answer, a redirect to a sign-in page for example. `context` is the second
-   * argument that `fetch` was called with.
+   * A `Response` that it throws is the answer, a redirect to a sign-in page for example; so is an `HTTPException` of Hono. An
+   * error with `status` 401 or 403 is that answer, and what Next.js throws to steer (`redirect()`) goes on to Next.js.
+   * `context` is the second argument that `fetch` was called with, or the event whose `request` this is.
    */
   user: (
     request: Request,
@@ -53,6 +68,8 @@ export interface TokenBrokerOptions<Context = unknown> {
    * request for new users at most. Costs one call per change, and is remembered for 7 days. @default false
    */
   syncProfile?: boolean | undefined
+  /** Names of further fields of the user that go to Weavy. @default [] */
+  profileFields?: readonly string[] | undefined
   /**
    * Other origins whose pages may ask, exactly as browsers send them: `https://app.example`; or a function that answers
    * `true` for them at once, for origins that are not known beforehand. It is also asked about the broker's own origin.

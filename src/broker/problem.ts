@@ -1,5 +1,6 @@
 const problems = {
   not_signed_in: [401, 'Not signed in', 'Nobody is signed in to this app. Sign in, then ask again.'],
+  user_not_allowed: [403, 'Not allowed', 'The app does not let this user ask for a token.'],
   origin_not_allowed: [
     403,
     'Origin not allowed',

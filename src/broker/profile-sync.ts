@@ -1,7 +1,8 @@
 import { Problem } from './problem.js'
+import type { Profile } from './profile.js'
 import type { GuardedStore } from './store.js'
-import type { Profile, WeavyApi } from './weavy-api.js'
-import { within } from './within.js'
+import type { WeavyApi } from './weavy-api.js'
+import type { Budget } from './within.js'
 
 /** How long the broker remembers which profile it sent last. */
 const PROFILE_MEMORY_MS = 7 * 24 * 60 * 60 * 1000
@@ -9,7 +10,7 @@ const PROFILE_MEMORY_MS = 7 * 24 * 60 * 60 * 1000
 export const PROFILE_SYNC_TIMEOUT_MS = 4_000
 
 /** Sends a profile to Weavy unless it is the one that was sent last. Never rejects: a token is worth more than a name. */
-export type ProfileSync = (uid: string, profile: Profile) => Promise<void>
+export type ProfileSync = (uid: string, profile: Profile, budget: Budget) => Promise<void>
 
 /** The store is often shared and seldom meant for names and addresses, so it gets a digest. */
 async function digestOf(profile: Profile): Promise<string> {
@@ -50,9 +51,9 @@ export function createProfileSync(
     await landed
   }
 
-  return async (uid, profile) => {
+  return async (uid, profile, budget) => {
     try {
-      await within(PROFILE_SYNC_TIMEOUT_MS, sync(uid, profile))
+      await budget.within(PROFILE_SYNC_TIMEOUT_MS, sync(uid, profile))
     } catch {
       flights.delete(uid)
       log('Updating a profile failed. Check that what user() returns can be written as JSON.')

@@ -1,49 +1,62 @@
-import { describeError } from './describe-error.js'
 import { Problem } from './problem.js'
-import { checkUid, InvalidUidError } from './uid.js'
-import type { Profile } from './weavy-api.js'
-import { TimeoutError, within } from './within.js'
+import type { Profile } from './profile.js'
+import { isControlFlow, thrownProblem, thrownResponse } from './thrown.js'
+import { checkUid } from './uid.js'
+import { type Budget, TimeoutError } from './within.js'
 
 /** How long the app may take to tell who is signed in. */
 export const USER_TIMEOUT_MS = 8_000
 
+const MAX_SUB_LENGTH = 256
+
 export interface SignedInUser {
   /** Checked. */
   uid: string
+  /** The name of the user for pages, where the app gives one. */
+  sub: string | undefined
+  /** What goes to Weavy. */
   profile: Profile
 }
 
-/** Responses of other realms and of adapters are no `instanceof Response`. */
-function isResponse(value: unknown): value is Response {
-  return Object.prototype.toString.call(value) === '[object Response]'
-}
-
-function failure(error: unknown): Problem {
-  if (error instanceof Problem) return error
-  if (error instanceof InvalidUidError) return new Problem('invalid_user', error.message)
-  if (error instanceof TimeoutError) {
-    return new Problem('user_timeout', `user() did not settle within ${USER_TIMEOUT_MS} ms.`)
+/** Checks what `user` returned. @throws {Problem} @throws {InvalidUidError} */
+export function readUser(found: unknown, pickProfile: (found: Profile) => Profile): SignedInUser {
+  const { uid, sub } = found as Profile
+  if (typeof uid !== 'string') {
+    const advice = 'A Response is to be thrown.'
+    throw new Problem('invalid_user', `user() must return an object with a uid, or null. ${advice}`)
   }
-  return new Problem('user_failed', `user() threw ${describeError(error)}`)
+  const isSub = typeof sub === 'string' && sub !== '' && sub.length <= MAX_SUB_LENGTH
+  if (sub !== undefined && sub !== null && !isSub) {
+    throw new Problem(
+      'invalid_user',
+      `The sub of user() must be a string of 1 to ${MAX_SUB_LENGTH} characters.`,
+    )
+  }
+  return { uid: checkUid(uid), sub: isSub ? sub : undefined, profile: pickProfile(found as Profile) }
 }
 
 /**
  * Asks the app who is signed in and checks what it says. A `Response` that `user` throws is returned.
  *
  * @throws {Problem} when nobody is, when `user` fails, or when Weavy could not take what it returns
+ * @throws what Next.js steers with, as it is
  */
-export async function signedInUser(user: () => unknown): Promise<SignedInUser | Response> {
+export async function signedInUser(
+  user: () => unknown,
+  pickProfile: (found: Profile) => Profile,
+  budget: Budget,
+): Promise<SignedInUser | Response> {
   try {
-    const found = await within(USER_TIMEOUT_MS, user())
+    const found = await budget.within(USER_TIMEOUT_MS, user())
     if (!found) throw new Problem('not_signed_in')
-    const profile = found as Profile
-    if (typeof profile.uid !== 'string') {
-      const advice = 'A Response is to be thrown.'
-      throw new Problem('invalid_user', `user() must return an object with a uid, or null. ${advice}`)
-    }
-    return { uid: checkUid(profile.uid), profile }
+    return readUser(found, pickProfile)
   } catch (error) {
-    if (isResponse(error)) return error
-    throw failure(error)
+    if (error instanceof TimeoutError) {
+      throw new Problem('user_timeout', `user() did not settle within ${USER_TIMEOUT_MS} ms.`)
+    }
+    if (isControlFlow(error)) throw error
+    const response = thrownResponse(error)
+    if (response) return response
+    throw thrownProblem(error)
   }
 }

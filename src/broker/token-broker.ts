@@ -5,20 +5,26 @@ import { describeError } from './describe-error.js'
 import { answerUnder, requestOf, wrongMount } from './mount.js'
 import type { TokenBrokerOptions } from './options.js'
 import { Problem, problemResponse } from './problem.js'
+import { createProfilePicker } from './profile.js'
 import { createProfileSync } from './profile-sync.js'
 import { createReport } from './report.js'
 import { signedInUser } from './signed-in-user.js'
 import { createMemoryStore, guardStore, MEMORY_STORE_ENTRIES } from './store.js'
 import { remainingMs } from './stored-token.js'
+import { isControlFlow } from './thrown.js'
 import { checkUid, InvalidUidError } from './uid.js'
 import { createUserTokens } from './user-tokens.js'
 import { createWeavyApi } from './weavy-api.js'
+import { createBudget, TimeoutError } from './within.js'
+
+/** What a request takes at most, all its parts together. Below the 10 s after which a page gives up, so it learns the reason. */
+export const REQUEST_TIMEOUT_MS = 9_500
 
 /** Issues tokens for the signed-in users of one app. Its functions work without `this`. */
 export interface TokenBroker<Context = unknown> {
   /**
    * Answers `GET` with `{ access_token, expires_in }`, `?refresh=true` with a newer token, and a failure with a status and
-   * `application/problem+json`. Never rejects.
+   * `application/problem+json`. Rejects only with what `user` threw to steer Next.js, which has to reach it.
    *
    * Takes a `Request`, or the event of SvelteKit, Astro or React Router, whose `request` it is; `user` then gets the event as
    * its `context`. Where a server hands over neither (Express, `node:http`), the answer is 500, and the log has the cure.
@@ -63,7 +69,7 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
  *
  * One token per user is kept and reused until the last 10 % of its life (at most 60 s). Concurrent requests for one user cost
  * one call to Weavy; `refresh=true` replaces the token, and within 5 s of that gets the same new one. Every answer comes in
- * bounded time: Weavy has 8 s, the store 1 s per call.
+ * bounded time, 9.5 s in all: `user` and Weavy have 8 s each, the store 1 s per call.
  *
  * @throws {TypeError} on an option that is missing or out of its bounds
  * @see https://www.weavy.com/docs/learn/authentication
@@ -81,10 +87,11 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
 export function createTokenBroker<Context = unknown>(
   options: TokenBrokerOptions<Context>,
 ): TokenBroker<Context> {
-  const { weavyUrl, apiKey, user, expiresIn, syncProfile, allowedOrigins, store, fetch, log } =
+  const { weavyUrl, apiKey, user, expiresIn, syncProfile, profileFields, allowedOrigins, store, fetch, log } =
     checkOptions(options)
 
   const report = createReport(log)
+  const pickProfile = createProfilePicker(profileFields, report)
   const access = createAccessPolicy(allowedOrigins, report)
   const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch })
   const entries = syncProfile ? 2 * MEMORY_STORE_ENTRIES : MEMORY_STORE_ENTRIES
@@ -114,11 +121,13 @@ export function createTokenBroker<Context = unknown>(
   ): Promise<Response> {
     const preflight = access.admit(request, headers)
     if (preflight) return preflight
-    const found = await signedInUser(() => user(request, context))
+    const budget = createBudget(REQUEST_TIMEOUT_MS)
+    const found = await signedInUser(() => user(request, context), pickProfile, budget)
     if (!('uid' in found)) return withHeaders(found, headers)
     const { uid, profile } = found
-    const stored = await (asksForNewToken(request) ? tokens.replaced : tokens.current)(uid, profile)
-    if (syncProfile) await profiles(uid, profile)
+    const work = (asksForNewToken(request) ? tokens.replaced : tokens.current)(uid, profile)
+    const stored = await budget.within(REQUEST_TIMEOUT_MS, work)
+    if (syncProfile) await profiles(uid, profile, budget)
     const seconds = Math.max(1, Math.floor(remainingMs(stored, Date.now()) / 1000))
     const body: TokenResponse = { access_token: stored.token, expires_in: seconds }
     // Set, not spread into another object: Node's servers send that one a tenth slower.
@@ -126,9 +135,16 @@ export function createTokenBroker<Context = unknown>(
     return new Response(JSON.stringify(body), { headers })
   }
 
+  function problemOf(error: unknown): Problem {
+    if (error instanceof Problem) return error
+    if (error instanceof TimeoutError) {
+      return new Problem('weavy_timeout', `A request was not answered within ${REQUEST_TIMEOUT_MS} ms.`)
+    }
+    return new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
+  }
+
   function answerFailure(error: unknown, headers: Record<string, string>): Response {
-    const isProblem = error instanceof Problem
-    const problem = isProblem ? error : new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
+    const problem = problemOf(error)
     reportOnce(problem)
     return problemResponse(problem, headers)
   }
@@ -151,6 +167,7 @@ export function createTokenBroker<Context = unknown>(
           headers,
         )
       } catch (error) {
+        if (isControlFlow(error)) throw error
         return answerFailure(error, headers)
       }
     },

@@ -1,4 +1,5 @@
 import { Problem } from './problem.js'
+import type { Profile } from './profile.js'
 import type { GuardedStore } from './store.js'
 import {
   parseStoredToken,
@@ -7,7 +8,7 @@ import {
   type StoredToken,
   wasJustReplaced,
 } from './stored-token.js'
-import type { Profile, WeavyApi } from './weavy-api.js'
+import type { WeavyApi } from './weavy-api.js'
 import { isThenable, TimeoutError, within } from './within.js'
 
 /** How long a request waits for a flight. Above the sum of what the store and Weavy may take. */

@@ -1,5 +1,6 @@
 import { isUserToken } from '../wire.js'
 import { Problem } from './problem.js'
+import type { Profile } from './profile.js'
 import { refusal, unreachable } from './weavy-failure.js'
 import { TimeoutError, within } from './within.js'
 
@@ -7,9 +8,6 @@ import { TimeoutError, within } from './within.js'
 export const WEAVY_TIMEOUT_MS = 8_000
 /** How long a profile update may hold up a token that is there already. */
 export const PROFILE_TIMEOUT_MS = 2_000
-
-/** What the app tells Weavy about a user: a `BrokerUser`, whose uid goes into the URL and not into the body. */
-export type Profile = Record<string, unknown>
 
 export interface IssuedToken {
   token: string
@@ -106,7 +104,7 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
         failed: ISSUING_FAILED,
         method: 'POST',
         path: `${pathOf(uid)}/tokens`,
-        body: { ...profile, uid: undefined, sub: undefined, expires_in: expiresIn },
+        body: { ...profile, expires_in: expiresIn },
         timeoutMs: WEAVY_TIMEOUT_MS,
       })
       return parseIssuedToken(text, expiresIn)
@@ -116,7 +114,7 @@ export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiO
         failed: UPDATING_FAILED,
         method: 'PUT',
         path: pathOf(uid),
-        body: { ...profile, uid: undefined, sub: undefined },
+        body: profile,
         timeoutMs: PROFILE_TIMEOUT_MS,
       })
     },

@@ -30,3 +30,16 @@ export function within<T>(ms: number, work: T | PromiseLike<T>): T | Promise<T> 
     })
   })
 }
+
+/** What one request may take in all, by the monotonic clock. */
+export interface Budget {
+  /** Like {@link within}, for `ms` or what is left of the budget, whichever is less. */
+  within<T>(ms: number, work: T | PromiseLike<T>): T | Promise<T>
+}
+
+export function createBudget(totalMs: number): Budget {
+  const endsAt = performance.now() + totalMs
+  return {
+    within: (ms, work) => within(Math.max(0, Math.min(ms, endsAt - performance.now())), work),
+  }
+}

@@ -38,7 +38,7 @@ async function run(scheduler: fc.Scheduler, steps: Step[]) {
 
   // The profile tells Weavy, and so this test, which kind of request a call was made for.
   const user = ({ url }: Request) => ({ uid: 'u256', isRefresh: url.includes('refresh=true') })
-  const { broker } = createTestBroker({ store, fetch, user })
+  const { broker } = createTestBroker({ store, fetch, user, profileFields: ['isRefresh'] })
   const results: { step: Step; askedAt: number; token: unknown }[] = []
   const script = scheduler.scheduleSequence(
     steps.map((step) => async () => {

@@ -122,7 +122,7 @@ describe('syncProfile', () => {
   it('a profile that cannot be written as JSON costs no stored token', async () => {
     const { broker, profile, lines } = createStage()
     await ask(broker)
-    profile.id = 1n
+    profile.metadata = { id: 1n }
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(lines).toEqual([expect.stringMatching(/JSON/)])
   })

@@ -1,7 +1,9 @@
+import { HTTPException } from 'hono/http-exception'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createTokenBroker, toUid } from '../../src/broker/index.js'
 import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
-import { ask, createTestBroker } from './ask.js'
+import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
+import { ask, createTestBroker, TOKEN_URL } from './ask.js'
 import { createDeferred } from './deferred.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
@@ -130,18 +132,23 @@ describe('user() fails', () => {
     expect(weavy.calls).toEqual([])
   })
 
+  it.each([[5], [''], [{}], ['x'.repeat(257)]])('gives a user whose sub is %j: 500', async (sub) => {
+    const { broker, lines } = createTestBroker({ user: () => ({ uid: 'u1', sub }) as { uid: string } })
+    expect((await ask(broker)).status).toBe(500)
+    expect(lines).toEqual([expect.stringMatching(/sub of user\(\).*1 to 256 characters/)])
+    expect(weavy.calls).toEqual([])
+  })
+
   it.each([
-    ['a bigint', { uid: 'u1', id: 1n }],
+    ['a bigint', { uid: 'u1', metadata: { id: 1n } }],
     [
       'a cycle',
-      Object.assign(
-        { uid: 'u1' },
-        {
-          get self() {
-            return this
-          },
+      {
+        uid: 'u1',
+        get metadata() {
+          return this
         },
-      ),
+      },
     ],
   ])('gives a profile with %s: 500, and Weavy is not asked', async (_, user) => {
     const { broker, lines } = createTestBroker({ user: () => user })
@@ -153,6 +160,31 @@ describe('user() fails', () => {
 
 describe('user() hangs', () => {
   afterEach(() => vi.useRealTimers())
+
+  it('and Weavy, too: together they stay below the 10 s of a page, and the token is there for the next request', async () => {
+    vi.useFakeTimers()
+    const waiting = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+    const user = vi.fn(async () => {
+      if (user.mock.calls.length === 1) await waiting(5_500)
+      return { uid: 'u1' }
+    })
+    const fetch = async () => {
+      await waiting(5_500)
+      return Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+    }
+    const { broker, lines } = createTestBroker({ user, fetch })
+    const started = Date.now()
+    const answeredAt = ask(broker).then((reply) => ({ reply, ms: Date.now() - started }))
+    await vi.advanceTimersByTimeAsync(11_000)
+    expect(await answeredAt).toEqual({
+      reply: expect.objectContaining({ status: 504 }),
+      ms: REQUEST_TIMEOUT_MS,
+    })
+    expect(REQUEST_TIMEOUT_MS).toBeLessThan(10_000)
+    expect(lines).toEqual([expect.stringContaining(`within ${REQUEST_TIMEOUT_MS} ms`)])
+    expect((await ask(broker)).body.access_token).toBe('wyu_1')
+    expect(vi.getTimerCount()).toBe(0)
+  })
 
   it('504 after its time, and what it does later is ignored', async () => {
     vi.useFakeTimers()
@@ -166,6 +198,78 @@ describe('user() hangs', () => {
     await vi.runAllTimersAsync()
     expect(lines).toHaveLength(1)
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('user() throws what frameworks throw', () => {
+  class UnauthorizedError extends Error {
+    status = 401
+    statusCode = 401
+  }
+
+  it.each([
+    ['an error with status 401, as http-errors makes it', new UnauthorizedError('secret'), 401],
+    [
+      'an error with statusCode 401, as h3 makes it',
+      Object.assign(new Error('secret'), { statusCode: 401 }),
+      401,
+    ],
+    ['an error with status 403', Object.assign(new Error('secret'), { status: 403 }), 403],
+    ['an HTTPException of Hono', new HTTPException(401), 401],
+    ['an HTTPException of Hono for a teapot', new HTTPException(418), 418],
+  ])('%s: the answer has that status, and the log nothing', async (_, thrown, status) => {
+    const { broker, lines } = createTestBroker({ user: () => Promise.reject(thrown) })
+    const response = await broker.fetch(new Request(TOKEN_URL))
+    expect(response.status).toBe(status)
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.text()).not.toContain('secret')
+    expect(lines).toEqual([])
+  })
+
+  it('an HTTPException of Hono with a response of its own: that is the answer', async () => {
+    const res = new Response('{"own":true}', { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } })
+    const { broker } = createTestBroker({ user: () => Promise.reject(new HTTPException(401, { res })) })
+    const { status, headers, body } = await ask(broker)
+    expect(status).toBe(401)
+    expect(headers.get('www-authenticate')).toBe('Bearer')
+    expect(body).toEqual({ own: true })
+  })
+
+  it('the redirect of SvelteKit: it is the answer', async () => {
+    const { broker, lines } = createTestBroker({
+      user: () => Promise.reject({ status: 303, location: '/sign-in' }),
+    })
+    const { status, headers } = await ask(broker)
+    expect(status).toBe(303)
+    expect(headers.get('location')).toBe('/sign-in')
+    expect(lines).toEqual([])
+  })
+
+  it.each([
+    'NEXT_REDIRECT;replace;/sign-in;307;',
+    'NEXT_HTTP_ERROR_FALLBACK;401',
+    'NEXT_NOT_FOUND',
+    'DYNAMIC_SERVER_USAGE',
+    'HANGING_PROMISE_REJECTION',
+    'NEXT_PRERENDER_INTERRUPTED',
+  ])('%s of Next.js goes on to Next.js, unlogged', async (digest) => {
+    const thrown = Object.assign(new Error('x'), { digest })
+    const { broker, lines } = createTestBroker({ user: () => Promise.reject(thrown) })
+    await expect(broker.fetch(new Request(TOKEN_URL))).rejects.toBe(thrown)
+    expect(lines).toEqual([])
+  })
+
+  it.each([
+    ['an error that Next.js has numbered', Object.assign(new Error('x'), { digest: '2412454310' })],
+    ['an error with another status', Object.assign(new Error('x'), { status: 500 })],
+    ['an error of a database with a status of its own', Object.assign(new Error('x'), { status: 'ER_401' })],
+    ['an HttpException of NestJS', Object.assign(new Error('x'), { getResponse: () => 'text' })],
+    ['an object with a location', { location: 'here' }],
+    ['an object with a location and a status that is none of a redirect', { status: 304, location: 'here' }],
+  ])('%s is a failure', async (_, thrown) => {
+    const { broker, lines } = createTestBroker({ user: () => Promise.reject(thrown) })
+    expect((await ask(broker)).status).toBe(500)
+    expect(lines).toEqual([expect.stringContaining('user() threw')])
   })
 })
 

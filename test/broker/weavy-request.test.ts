@@ -13,7 +13,7 @@ describe('the request to Weavy', () => {
       name: 'Ada',
       picture: 'https://app.example/ada.png',
       tags: ['math'],
-      phone: undefined,
+      phone_number: undefined,
     })
     const { broker, lines } = createTestBroker({ user })
 
