@@ -102,7 +102,12 @@ const tryFolder = async (base, tarball, name) => {
       '--prefer-offline',
     )
     const installed = seconds()
-    const env = { WEAVY_TOKEN_TARBALL: tarball, CHROMIUM_PATH: chromiumPath() ?? '', npm_config_yes: 'false' }
+    const env = {
+      WEAVY_TOKEN_TARBALL: tarball,
+      WEAVY_TOKEN_ROOT: root,
+      CHROMIUM_PATH: chromiumPath() ?? '',
+      npm_config_yes: 'false',
+    }
     await run(process.execPath, ['run.mjs'], directory, env)
     console.log(`passed  ${name}  ${seconds()}, of that ${installed} to install`)
     return true
