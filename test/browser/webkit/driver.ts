@@ -5,14 +5,24 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { find } from '../../../scripts/browsers.mjs'
 
-/** One WebKit with a profile of its own. Its windows are tabs of one browser. */
-export interface WebKitSession {
-  /** Opens `url` in the window that is in front, and waits for its `load`. */
-  open(url: string): Promise<void>
-  /** Opens `url` in another window; the first one stays in front for the driver. Resolves with what closes it. */
-  openTab(url: string): Promise<() => Promise<void>>
+/** A window of WebKit. */
+export interface WebKitPage {
+  /** Resolves after the `load` of the page. */
+  goto(url: string): Promise<void>
+  back(): Promise<void>
+  /** Evaluates an expression, waits for its promise, and brings what JSON can bring. Rejects as the expression does. */
+  evaluate<T>(expression: string): Promise<T>
   close(): Promise<void>
 }
+
+/** One WebKit with a profile of its own. */
+export interface WebKitSession {
+  /** Opens a page in a window of its own, beside the others. */
+  open(url: string): Promise<WebKitPage>
+  close(): Promise<void>
+}
+
+type Send = <T>(method: 'GET' | 'POST' | 'DELETE', at: string, body?: object) => Promise<T>
 
 /** What makes WebKit draw into a virtual screen, as root and without a graphics card. */
 const ENVIRONMENT = {
@@ -56,6 +66,59 @@ async function startDisplay() {
   return { name: `:${String(number).trim()}`, close: () => ended(server) }
 }
 
+const RUN = `const done = arguments[arguments.length - 1]
+  new Promise((resolve) => resolve((EXPRESSION))).then((value) => done({ value }), (error) => done({ error: String(error) }))`
+
+/** The windows of a session. The driver speaks to one at a time, so whatever is asked of them waits for its turn. */
+function windowsOf(send: Send): Pick<WebKitSession, 'open'> {
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+    const turn = last.then(task)
+    last = turn.catch(() => {})
+    return turn
+  }
+  const open = new Set<string>()
+  /** The session ends with its last window, so that one is kept. */
+  let idle: Promise<string> | undefined = send<string>('GET', '/window')
+
+  return {
+    async open(url) {
+      const taken = idle
+      idle = undefined
+      const handle = await (taken ??
+        inTurn(
+          async () => (await send<{ handle: string }>('POST', '/window/new', { type: 'window' })).handle,
+        ))
+      open.add(handle)
+      const here = <T>(task: () => Promise<T>) =>
+        inTurn(async () => {
+          await send('POST', '/window', { handle })
+          return task()
+        })
+      const goto = (to: string) => here(() => send<void>('POST', '/url', { url: to }))
+      await goto(url)
+      return {
+        goto,
+        back: () => here(() => send<void>('POST', '/back', {})),
+        async evaluate<T>(expression: string) {
+          const script = RUN.replace('EXPRESSION', () => expression)
+          const { value, error } = await here(() =>
+            send<{ value: T; error?: string }>('POST', '/execute/async', { script, args: [] }),
+          )
+          if (error !== undefined) throw new Error(error)
+          return value
+        },
+        async close() {
+          open.delete(handle)
+          if (open.size) return here(() => send('DELETE', '/window'))
+          await goto('about:blank')
+          idle = Promise.resolve(handle)
+        },
+      }
+    },
+  }
+}
+
 /**
  * Starts WebKitGTK on a display of its own and speaks plain WebDriver to it. Each has a process of its own, because a
  * driver has one session at most.
@@ -72,7 +135,7 @@ export async function startWebKit(): Promise<WebKitSession> {
   const endWithUs = () => driver.kill()
   process.once('exit', endWithUs)
 
-  const send = async <T>(method: 'GET' | 'POST' | 'DELETE', at: string, body?: object): Promise<T> => {
+  const send: Send = async <T>(method: string, at: string, body?: object): Promise<T> => {
     const response = await fetch(`http://127.0.0.1:${port}${at}`, {
       method,
       ...(body && { body: JSON.stringify(body) }),
@@ -99,28 +162,13 @@ export async function startWebKit(): Promise<WebKitSession> {
       }
     // Without a browserName: the driver refuses its own.
     const { sessionId } = await send<{ sessionId: string }>('POST', '/session', {
-      capabilities: { alwaysMatch: { timeouts: { pageLoad: 60_000 } } },
+      capabilities: { alwaysMatch: { timeouts: { pageLoad: 60_000, script: 60_000 } } },
     })
     const at = `/session/${sessionId}`
-    const first = await send<string>('GET', `${at}/window`)
-    const open = (url: string) => send<void>('POST', `${at}/url`, { url })
-    const front = (handle: string) => send<void>('POST', `${at}/window`, { handle })
     return {
-      open,
-      async openTab(url) {
-        const { handle } = await send<{ handle: string }>('POST', `${at}/window/new`, { type: 'tab' })
-        await front(handle)
-        await open(url)
-        await front(first)
-        return async () => {
-          await front(handle)
-          await send('DELETE', `${at}/window`)
-          await front(first)
-        }
-      },
+      ...windowsOf((method, path, body) => send(method, at + path, body)),
       async close() {
-        await send('DELETE', at)
-        await close()
+        await send('DELETE', at).finally(close)
       },
     }
   } catch (error) {
