@@ -168,7 +168,8 @@ export async function startWebKit(): Promise<WebKitSession> {
     return {
       ...windowsOf((method, path, body) => send(method, at + path, body)),
       async close() {
-        await send('DELETE', at).finally(close)
+        await send('DELETE', at)
+        await close()
       },
     }
   } catch (error) {
