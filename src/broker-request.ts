@@ -67,7 +67,7 @@ function createFetchToken({
     if (signal.aborted) throw networkFailure(undefined)
     const send = async (redirect: RequestRedirect) => fetch(url, { ...init, redirect, signal })
     const response = await send('follow').catch(async (error) => {
-      if (!signal.aborted && !isOffline() && !(lookedAt && msSince(lookedAt) < SECOND_LOOK_MS)) {
+      if (!signal.aborted && !isOffline() && !(lookedAt && msSince(lookedAt, readClock()) < SECOND_LOOK_MS)) {
         lookedAt = readClock()
         // A sign-in page of another origin without CORS fails like a broken network.
         const second = await send('manual').catch(() => undefined)

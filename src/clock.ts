@@ -1,8 +1,8 @@
 /**
  * One moment on both clocks of the machine.
  *
- * Neither clock can be trusted alone: the wall clock is set back and forward, the monotonic clock stops while some
- * machines sleep. Each of them only ever errs on its own side, so the larger of the two ages is the safe one.
+ * Neither can be trusted alone: the wall clock is set back and forward, the monotonic clock stops while some machines
+ * sleep, and starts again at 0 where a test or an engine resets it.
  */
 export interface Instant {
   readonly wall: number
@@ -11,6 +11,9 @@ export interface Instant {
 
 export const readClock = (): Instant => ({ wall: Date.now(), mono: performance.now() })
 
-/** Age of an instant in milliseconds: what the clock that has seen more time says. */
-export const msSince = (then: Instant): number =>
-  Math.max(Date.now() - then.wall, performance.now() - then.mono)
+/** A clock that went back, stopped or answers rubbish has seen no time. */
+const elapsed = (then: number, now: number): number => (now > then ? now - then : 0)
+
+/** Milliseconds since an instant, on whichever clock has seen more of them: lives and waits are over when either says so. */
+export const msSince = (then: Instant, now: Instant): number =>
+  Math.max(elapsed(then.wall, now.wall), elapsed(then.mono, now.mono))

@@ -1,5 +1,5 @@
 import { type Instant, msSince } from './clock.js'
-import { TokenError } from './errors.js'
+import { isTokenError, TokenError } from './errors.js'
 import { freshForMs } from './schedule.js'
 import { isUserToken } from './wire.js'
 
@@ -14,6 +14,14 @@ export interface Token {
   readonly freshMs: number
   /** Whether it came as the answer to `refresh=true`. */
   readonly refreshed: boolean
+  /** The broker's name of its user. */
+  readonly sub: string | undefined
+}
+
+/** What is known of the request that an answer answers. */
+export interface Asked {
+  readonly sent: Instant
+  readonly refresh: boolean
 }
 
 /** Longest life that is believed: 10^10 seconds, 317 years. Larger numbers would leave the range of Date. */
@@ -26,9 +34,14 @@ export function lifetimeMs(expiresIn: unknown): number {
   return Math.min(Math.max(seconds, 0), MAX_LIFETIME_S) * 1000
 }
 
-/** Turns a broker's answer into a {@link Token}; throws a TokenError that quotes nothing of it. */
-export function parseToken(answer: unknown, asked: Instant, refreshed: boolean, aheadMs?: number): Token {
-  const { access_token: value, expires_in } = Object(answer)
+function read(
+  answer: unknown,
+  { sent, refresh }: Asked,
+  aheadMs: number | undefined,
+  now: Instant,
+  random: number,
+) {
+  const { access_token: value, expires_in, sub } = Object(answer)
   if (value === undefined || value === null || value === '')
     throw new TokenError('bad_response', 'The token broker answered without an access_token.')
   if (!isUserToken(value))
@@ -39,17 +52,37 @@ export function parseToken(answer: unknown, asked: Instant, refreshed: boolean, 
         : 'The token broker answered with something that is not a user access token (wyu_).',
     )
   const life = lifetimeMs(expires_in)
-  return { value, asked, lifetimeMs: life, freshMs: freshForMs(life, aheadMs), refreshed }
+  return {
+    value,
+    asked: sent,
+    lifetimeMs: life,
+    freshMs: freshForMs(life, aheadMs, msSince(sent, now), random),
+    refreshed: refresh,
+    sub: typeof sub === 'string' && sub ? sub : undefined,
+  }
 }
 
-export const isExpired = (token: Token): boolean => msSince(token.asked) >= token.lifetimeMs
+/** Turns a broker's answer into a {@link Token}, or into a TokenError that quotes nothing of it. */
+export function parseToken(...args: Parameters<typeof read>): Token | TokenError {
+  try {
+    return read(...args)
+  } catch (error) {
+    // An answer of the app's own may throw where it is read.
+    return isTokenError(error)
+      ? error
+      : new TokenError('bad_response', 'The answer of the token broker cannot be read.')
+  }
+}
+
+export const isExpired = (token: Token, now: Instant): boolean =>
+  msSince(token.asked, now) >= token.lifetimeMs
 
 /** A token that was made this long ago has as much life as any. */
 const JUST_MADE_MS = 5000
 
 /** Whether nothing would be gained by asking for a token with that much life left. */
-export function isLongEnough({ asked, lifetimeMs, refreshed }: Token, minValidityMs: number): boolean {
-  const age = msSince(asked)
-  const isBest = refreshed && (age < JUST_MADE_MS || lifetimeMs <= minValidityMs)
-  return lifetimeMs - age >= minValidityMs || isBest
+export function isLongEnough(token: Token, minValidityMs: number, now: Instant): boolean {
+  const age = msSince(token.asked, now)
+  const isBest = token.refreshed && (age < JUST_MADE_MS || token.lifetimeMs <= minValidityMs)
+  return token.lifetimeMs - age >= minValidityMs || isBest
 }

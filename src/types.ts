@@ -125,7 +125,7 @@ export type TokenState =
     }
   /** No usable token, the last attempt failed. */
   | { readonly status: 'failed'; readonly error: TokenError }
-  /** Nobody is signed in. */
+  /** Nobody is signed in, or somebody else is (`other_user`). */
   | { readonly status: 'signed-out'; readonly error: TokenError }
 
 /** Options of {@link TokenSource.getToken}. */
@@ -170,9 +170,11 @@ export interface TokenSource {
   /**
    * Switches the user, synchronously: the old token is gone, the request in the air is aborted, whoever waits is
    * rejected with `superseded`. `null`: nobody is signed in. `undefined`: whoever the broker says. The user it already
-   * has: nothing happens.
+   * has, compared as strings: nothing happens.
+   *
+   * @param sub the broker's name of that user, as the option `sub`
    */
-  setUser(this: void, user: string | number | null | undefined): void
+  setUser(this: void, user: string | number | null | undefined, sub?: string): void
   /** Forgets token, failures and refusals, as `setUser` does, and starts afresh for the same user. */
   clear(this: void): void
   /** Ends the source: no timer, no listener and no request is left, `getToken` rejects with `closed`. */

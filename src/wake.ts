@@ -1,17 +1,26 @@
 /** Whether the browser says that it is offline. It may lie, so this only ever explains a failure. */
 export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 
-/** Calls back when the page becomes visible or comes online; returns its own undo. Without a page it does nothing. */
-export function onWake(callback: () => void): () => void {
+/** What happened: the page is visible again, the browser is online, or the page came back from the back/forward cache. */
+export type Wake = 'visible' | 'online' | 'restored'
+
+/** Calls back on each {@link Wake}; returns its own undo. A worker has no document; without any events it does nothing. */
+export function onWake(callback: (wake: Wake) => void): () => void {
   const { document, addEventListener, removeEventListener } = globalThis
-  if (!document || !addEventListener) return () => {}
+  if (!addEventListener) return () => {}
   const onVisible = () => {
-    if (document.visibilityState === 'visible') callback()
+    if (document.visibilityState === 'visible') callback('visible')
   }
-  document.addEventListener('visibilitychange', onVisible)
-  addEventListener('online', callback)
+  const onOnline = () => callback('online')
+  const onPageShow = (event: { readonly persisted?: boolean }) => {
+    if (event.persisted) callback('restored')
+  }
+  document?.addEventListener('visibilitychange', onVisible)
+  addEventListener('online', onOnline)
+  addEventListener('pageshow', onPageShow)
   return () => {
-    document.removeEventListener('visibilitychange', onVisible)
-    removeEventListener('online', callback)
+    document?.removeEventListener('visibilitychange', onVisible)
+    removeEventListener('online', onOnline)
+    removeEventListener('pageshow', onPageShow)
   }
 }

@@ -1,8 +1,10 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { TokenError } from '../src/index.js'
-import { isLongEnough, lifetimeMs, parseToken } from '../src/token.js'
+import { isLongEnough, lifetimeMs, parseToken, type Token } from '../src/token.js'
 
-const asked = { wall: 1_700_000_000_000, mono: 1000 }
+const asked = { wall: 5e12, mono: 5e6 }
+const parse = (answer: unknown, refresh = false) =>
+  parseToken(answer, { sent: asked, refresh }, undefined, asked, 0)
 const DAY_MS = 24 * 3600 * 1000
 
 test.each([
@@ -30,12 +32,13 @@ test.each([
 })
 
 test('a token is kept as it came, with the moment it was asked for', () => {
-  expect(parseToken({ access_token: 'wyu_a.b.c', expires_in: 100, extra: 1 }, asked, true, 10_000)).toEqual({
+  expect(parse({ access_token: 'wyu_a.b.c', expires_in: 100, sub: 'a', extra: 1 }, true)).toEqual({
     value: 'wyu_a.b.c',
     asked,
     lifetimeMs: 100_000,
-    freshMs: expect.closeTo(92_500, -4),
+    freshMs: 90_000,
     refreshed: true,
+    sub: 'a',
   })
 })
 
@@ -51,29 +54,45 @@ test.each([
   { access_token: '' },
   { token: 'wyu_1' },
 ])('%j holds no access_token: bad_response', (answer) => {
-  expect(() => parseToken(answer, asked, false)).toThrow(
-    expect.objectContaining({ code: 'bad_response', name: 'TokenError' }),
+  expect(parse(answer)).toMatchObject({ code: 'bad_response', name: 'TokenError' })
+})
+
+test.each<unknown>([
+  'wys_0123456789',
+  'eyJhbGciOiJIUzI1NiJ9.e30.x',
+  'Bearer wyu_1',
+  ' wyu_1',
+  'wyu_1\nx-other: header',
+  'wyu_ä',
+  42,
+  { wyu_: 1 },
+  { toString: 1 },
+  true,
+])('%j is no user access token: wrong_token, which quotes nothing of it', (value) => {
+  const error = parse({ access_token: value }) as TokenError
+  expect(error).toBeInstanceOf(TokenError)
+  expect(error.code).toBe('wrong_token')
+  expect(error.message).not.toContain(typeof value === 'object' ? 'wyu_:' : String(value))
+  expect(error.cause).toBeUndefined()
+})
+
+test('an answer that throws when it is read is a bad_response', () => {
+  const answer = {
+    get access_token() {
+      throw new Error('wyu_secret')
+    },
+  }
+  expect(parse(answer)).toEqual(
+    new TokenError('bad_response', 'The answer of the token broker cannot be read.'),
   )
 })
 
-test.each(['wys_0123456789', 'eyJhbGciOiJIUzI1NiJ9.e30.x', 'Bearer wyu_1', ' wyu_1', 42, { wyu_: 1 }, true])(
-  '%j is no user access token: wrong_token, which quotes nothing of it',
-  (value) => {
-    try {
-      parseToken({ access_token: value }, asked, false)
-      expect.unreachable()
-    } catch (error) {
-      expect(error).toBeInstanceOf(TokenError)
-      const { code, message, cause } = error as TokenError
-      expect(code).toBe('wrong_token')
-      expect(message).not.toContain(String(value))
-      expect(cause).toBeUndefined()
-    }
-  },
-)
+test.each([undefined, null, '', 5, {}])('a sub of %j is none', (sub) => {
+  expect(parse({ access_token: 'wyu_1', sub })).toMatchObject({ sub: undefined })
+})
 
 test('a leaked API key is named as such, and what to do about it', () => {
-  expect(() => parseToken({ access_token: 'wys_secret' }, asked, false)).toThrow(/API key.*Revoke/)
+  expect((parse({ access_token: 'wys_secret' }) as TokenError).message).toMatch(/API key.*Revoke/)
 })
 
 test.each([
@@ -90,10 +109,8 @@ test.each([
   ['one made for us may live longer', { life: 60, age: 30, refreshed: false }, 60, false],
   ['its life is unknown', { life: undefined, age: 1e9, refreshed: false }, 1e9, true],
 ])('long enough: %s', (_, { life, age, refreshed }, minValidity, answer) => {
-  vi.useFakeTimers({ toFake: ['Date', 'performance'] })
-  const now = { wall: Date.now(), mono: performance.now() }
-  const held = parseToken({ access_token: 'wyu_1', expires_in: life }, now, refreshed)
-  vi.advanceTimersByTime(age * 1000)
-  expect(isLongEnough(held, minValidity * 1000)).toBe(answer)
-  vi.useRealTimers()
+  const held = parse({ access_token: 'wyu_1', expires_in: life }, refreshed) as Token
+  expect(isLongEnough(held, minValidity * 1000, { wall: asked.wall + age * 1000, mono: asked.mono })).toBe(
+    answer,
+  )
 })

@@ -22,10 +22,12 @@ export const DAY = 24 * HOUR
 
 const open: TokenSource[] = []
 
-/** Both clocks and the timers stand still until a test moves them. After a test nothing may be left. */
+/** Both clocks, the timers and chance stand still until a test moves them. After a test nothing may be left. */
 export function fakeClocks() {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
+    // All jitter is half of what it may be, unless a test says otherwise.
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
   })
   afterEach(() => {
     for (const source of open.splice(0)) source.close()

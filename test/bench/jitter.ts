@@ -26,7 +26,7 @@ for (const [within, ms] of [
   ['second', 1000],
 ] as const)
   for (const [title, jitter] of [
-    ['without jitter', (lifetimeMs: number) => freshForMs(lifetimeMs, undefined, 0)],
-    ['with jitter', (lifetimeMs: number) => freshForMs(lifetimeMs)],
+    ['without jitter', (lifetimeMs: number) => freshForMs(lifetimeMs, undefined, 0, 0)],
+    ['with jitter', (lifetimeMs: number) => freshForMs(lifetimeMs, undefined, 0, Math.random())],
   ] as const)
     console.log(`| started in the same ${within}, ${title} | ${peaks(ms, jitter).join(' | ')} |`)

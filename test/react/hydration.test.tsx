@@ -13,7 +13,7 @@ async function hydrate(element: ReactElement) {
   container.innerHTML = renderToString(element)
   const output = container.firstElementChild
   const onRecoverableError = vi.fn()
-  const root = await act(() => hydrateRoot(container, element, { onRecoverableError }))
+  const root = await act(async () => hydrateRoot(container, element, { onRecoverableError }))
   expect(onRecoverableError).not.toHaveBeenCalled()
   expect(container.firstElementChild).toBe(output)
   return {

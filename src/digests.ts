@@ -1,0 +1,25 @@
+import { digestOf } from './wire.js'
+
+const MAX_DIGESTS = 8
+
+/**
+ * The digests of the last eight tokens. They are made when a token lands, so that asking stays synchronous: a digest that
+ * is not ready, or cannot be made on plain `http:`, is left out.
+ */
+export function createDigests() {
+  const digests = new Map<string, string>()
+  return {
+    note(token: string) {
+      if (digests.has(token)) return
+      digestOf(token).then(
+        (digest) => {
+          if (!digest) return
+          digests.set(token, digest)
+          for (const [oldest] of digests) if (digests.size > MAX_DIGESTS) digests.delete(oldest)
+        },
+        () => {},
+      )
+    },
+    of: (token: string | undefined) => (token === undefined ? undefined : digests.get(token)),
+  }
+}
