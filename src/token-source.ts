@@ -186,11 +186,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     }
   }
 
-  const getToken = async (request?: GetTokenOptions): Promise<string> => {
+  // Not async, so that nothing comes between the last look at the session and the caller.
+  const getToken = (request?: GetTokenOptions): Promise<string> => {
     const { token } = machine
     if (!request && token) {
       const { wall, mono } = token.asked
-      if (Math.max(Date.now() - wall, performance.now() - mono) < token.freshMs) return token.value
+      if (Math.max(Date.now() - wall, performance.now() - mono) < token.freshMs)
+        return Promise.resolve(token.value)
     }
     if (request?.rejected) tellRefused({ status: 401, from: 'app' })
     return obtain(request)
