@@ -2,7 +2,7 @@ import type { Session, SourceInternals } from '../types.js'
 import type { Forbidden } from './forbidden.js'
 
 /** What became of the UIKit's wish for another token. */
-type Refusal = 'none' | 'reported' | 'skipped' | 'healed'
+type Refusal = 'none' | 'reported' | 'skipped'
 
 /**
  * The token of one call, for the user for whom it began. A refusal names exactly the token that the call was handed.
@@ -19,6 +19,7 @@ export function createCallToken(
   let token: string | undefined
   let isAsked = false
   let refusal = 'none' as Refusal
+  let isHealed = false
   let settleReplay = (_isForbidden: boolean) => {}
 
   const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
@@ -35,7 +36,7 @@ export function createCallToken(
     /** What the UIKit calls as `getToken`. */
     async get(refresh = false): Promise<string> {
       isAsked = true
-      if (!refresh || refusal === 'healed') return obtain()
+      if (!refresh || isHealed) return obtain()
       if (resource && (await forbidden.has(resource, token))) {
         refusal = 'skipped'
         return obtain()
@@ -45,13 +46,18 @@ export function createCallToken(
       if (resource) settleReplay = forbidden.replay(resource, next)
       return next
     },
-    /** After a 401: whether the call has a new token, because its refusal was taken for a 403. */
+    /**
+     * After a last 401: whether there is a newer token for the call. Its refusal was taken for a 403, or what it was
+     * handed instead had died with it.
+     */
     async heal(): Promise<boolean> {
-      if (refusal !== 'skipped') return false
-      refusal = 'healed'
+      if (refusal === 'none' || isHealed) return false
+      isHealed = true
       tell(401)
-      await obtain(token)
-      return true
+      return obtain(token).then(
+        () => true,
+        () => false,
+      )
     },
     /** The call was answered with that status, or failed. */
     end(status: number | undefined) {

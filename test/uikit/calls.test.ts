@@ -1,0 +1,177 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { TokenSource } from '../../src/index.js'
+import { UIKITS } from './real-client.js'
+import { createWorld, outcomeOf } from './world.js'
+
+const SECOND = 1000
+
+describe.each(UIKITS)('the requests of %s', (uikit) => {
+  test.each([1, 3, 20])(
+    '%i at once with a dead token in the broker’s store are all answered after one refresh',
+    async (count) => {
+      const world = createWorld()
+      world.issue('alice')
+      world.revokeAll()
+      const weavy = world.instance(uikit)
+      const calls = [...Array(count)].map((_, n) => outcomeOf(weavy.fetch(`/api/apps/${n}?delay=${n * 50}`)))
+      await world.pass(5 * SECOND)
+      expect(await Promise.all(calls)).toEqual(Array(count).fill(200))
+      expect(world.refreshes).toBe(1)
+    },
+  )
+
+  test('a refusal 20 s late costs no refresh and hits no other token', async () => {
+    const world = createWorld()
+    const weavy = world.instance(uikit)
+    const late = outcomeOf(weavy.fetch('/api/late?delay=20000&judge=late'))
+    await world.pass(0)
+    world.revokeAll()
+    const early = outcomeOf(weavy.fetch('/api/early'))
+    await world.pass(19 * SECOND)
+    expect([await early, world.refreshes]).toEqual([200, 1])
+    await world.pass(21 * SECOND)
+    expect([await late, world.refreshes, world.alive.size]).toEqual([200, 1, 1])
+  })
+
+  test('an upload whose token is refused is sent again whole, once', async () => {
+    const world = createWorld()
+    world.issue('alice')
+    world.revokeAll()
+    const weavy = world.instance(uikit)
+    const call = outcomeOf(weavy.upload('/api/blobs', 'POST', 'file'))
+    await world.pass(SECOND)
+    expect(await call).toBe(200)
+    expect(world.seen.map(({ status }) => status)).toEqual([401, 200])
+  })
+
+  describe('after a 403', () => {
+    const forbiddenPoll = async () => {
+      const world = createWorld()
+      const weavy = world.instance(uikit)
+      world.forbid('/api/secret')
+      const poll = async (ms = 1) => {
+        const call = outcomeOf(weavy.fetch(`/api/secret?t=${performance.now()}`))
+        await world.pass(ms)
+        return call
+      }
+      return { world, weavy, poll }
+    }
+
+    test('the same resource, polled for a minute, costs one refresh', async () => {
+      const { world, poll } = await forbiddenPoll()
+      for (let n = 0; n < 59; n++) {
+        expect(await poll()).toBe(403)
+        await world.pass(SECOND)
+      }
+      expect(world.refreshes).toBe(1)
+    })
+
+    test('five at once cost one refresh', async () => {
+      const { world, weavy } = await forbiddenPoll()
+      const calls = [0, 10, 25, 40, 55].map(async (ms) => {
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        return outcomeOf(weavy.fetch('/api/secret?delay=30'))
+      })
+      await world.pass(SECOND)
+      expect(await Promise.all(calls)).toEqual(Array(5).fill(403))
+      expect(world.refreshes).toBe(1)
+    })
+
+    test('a revocation heals other resources, and the next request to that one', async () => {
+      const { world, weavy, poll } = await forbiddenPoll()
+      expect(await poll()).toBe(403)
+      world.revokeAll()
+      expect(await poll(2 * SECOND)).toBe(403)
+      expect([world.refreshes, world.alive.size]).toEqual([2, 1])
+      world.revokeAll()
+      const other = outcomeOf(weavy.fetch('/api/user'))
+      await world.pass(2 * SECOND)
+      expect(await other).toBe(200)
+    })
+
+    test('another user’s first 403 is looked into again', async () => {
+      const { world, poll } = await forbiddenPoll()
+      await poll()
+      world.source.setUser('bob')
+      await poll()
+      expect(world.refreshes).toBe(2)
+    })
+  })
+
+  describe('belong to the user for whom they began', () => {
+    const ends: Record<string, (source: TokenSource) => void> = {
+      "setUser('bob')": (source) => source.setUser('bob'),
+      'setUser(null)': (source) => source.setUser(null),
+      'clear()': (source) => source.clear(),
+    }
+    const sends = {
+      fetch: (weavy: ReturnType<ReturnType<typeof createWorld>['instance']>) =>
+        weavy.fetch('/api/messages?delay=100&judge=late', { method: 'POST', body: '{}' }),
+      upload: (weavy: ReturnType<ReturnType<typeof createWorld>['instance']>) =>
+        weavy.upload('/api/blobs?delay=100&judge=late', 'POST', 'file'),
+    }
+    for (const [end, run] of Object.entries(ends))
+      for (const [kind, send] of Object.entries(sends)) {
+        test(`${kind}, ${end} at any microtask: superseded, and sent by nobody else`, async () => {
+          for (let microtasks = 0; microtasks < 40; microtasks++) {
+            const world = createWorld()
+            if (microtasks % 2) await world.source.getToken()
+            const weavy = world.instance(uikit)
+            const call = outcomeOf(send(weavy))
+            for (let n = 0; n < microtasks; n++) await undefined
+            run(world.source)
+            const before = world.seen.length
+            await world.pass(SECOND)
+            expect(await call).toBe('superseded')
+            expect(world.seen.length).toBe(before)
+            expect(weavy.networkStateIsPending).toBe(false)
+            world.source.close()
+          }
+        })
+
+        test.each([401, 403])(
+          `${kind}, ${end} before a %i comes: superseded, and not sent again`,
+          async (status) => {
+            const world = createWorld()
+            const weavy = world.instance(uikit)
+            const call = outcomeOf(send(weavy))
+            await world.pass(50)
+            if (status === 401) world.revokeAll()
+            else for (const path of ['/api/messages', '/api/blobs']) world.forbid(path)
+            run(world.source)
+            await world.pass(SECOND)
+            expect(await call).toBe('superseded')
+            expect(world.seen.map(({ user }) => user)).toEqual(['alice'])
+            expect(world.refreshes).toBe(0)
+            expect(weavy.networkStateIsPending).toBe(false)
+            expect(weavy.serverState).toBe('ok')
+          },
+        )
+      }
+  })
+
+  test('onRefused is told 401 or 403, as Weavy said', async () => {
+    const onRefused = vi.fn()
+    const world = createWorld({ onRefused })
+    world.issue('alice')
+    world.revokeAll()
+    world.forbid('/api/secret')
+    const weavy = world.instance(uikit)
+    void outcomeOf(weavy.fetch('/api/user'))
+    await world.pass(SECOND)
+    void outcomeOf(weavy.fetch('/api/secret'))
+    await world.pass(2 * SECOND)
+    expect(onRefused.mock.calls).toEqual([[{ status: 401, from: 'uikit' }], [{ status: 403, from: 'uikit' }]])
+  })
+
+  test('a signal of the caller’s still aborts, also beside the one of the session', async () => {
+    const world = createWorld()
+    const weavy = world.instance(uikit)
+    const abort = new AbortController()
+    const call = weavy.fetch('/api/user?delay=1000', { signal: abort.signal })
+    call.catch(() => {})
+    await world.pass(10)
+    abort.abort(new Error('left'))
+    await expect(call).rejects.toThrow('left')
+  })
+})

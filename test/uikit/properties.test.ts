@@ -1,0 +1,149 @@
+import fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { UIKITS } from './real-client.js'
+import { createWorld, outcomeOf } from './world.js'
+
+const HORIZON_MS = 50_000
+const PATHS = ['/api/a', '/api/b', '/api/c']
+const USERS = ['alice', 'bob', null] as const
+
+/** Mostly close together, where things meet. */
+const at = fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: HORIZON_MS / 2 }))
+const delay = fc.constantFrom(0, 1, 30, 300, 3000, 20_000)
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constantFrom('fetch' as const, 'upload' as const),
+      at,
+      path: fc.constantFrom(...PATHS),
+      delay,
+      isLate: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('revoke' as const), at }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('switch' as const), at, user: fc.constantFrom(...USERS) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('forbid' as const), at, path: fc.constantFrom(...PATHS) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('hub' as const), at }) },
+)
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+interface Call {
+  readonly user: string
+  readonly session: number
+  isOver: boolean
+  until: number
+  outcome: unknown
+}
+
+/** Runs steps against the requests of a real UIKit, and says what Weavy and the broker saw of it. */
+async function live(uikit: string, steps: readonly Step[], isDeadAtFirst: boolean, brokerMs: number) {
+  const world = createWorld()
+  if (isDeadAtFirst) {
+    world.issue('alice')
+    world.revokeAll()
+  }
+  world.brokerMs = brokerMs
+  const weavy = world.instance(uikit)
+  const calls: Call[] = []
+  const revokedAt = isDeadAtFirst ? [0] : []
+  const forbidden = new Set<string>()
+  let user: string | null = 'alice'
+  let sessions = 1
+  const began = performance.now()
+  const now = () => performance.now() - began
+  const begin = (next: Step & { path: string; delay: number; isLate: boolean }) => {
+    const query = `?call=${calls.length}&delay=${next.delay}&judge=${next.isLate ? 'late' : 'early'}`
+    const call: Call = {
+      user: String(user),
+      session: sessions,
+      isOver: false,
+      until: Number.POSITIVE_INFINITY,
+      outcome: 'pending',
+    }
+    calls.push(call)
+    const answer =
+      next.do === 'fetch' ? weavy.fetch(next.path + query) : weavy.upload(next.path + query, 'POST', 'file')
+    void outcomeOf(answer).then((outcome) => {
+      call.outcome = outcome
+      call.until = now()
+      call.isOver = call.session !== sessions
+    })
+  }
+  const take = (next: Step) => {
+    if (next.do === 'revoke') {
+      world.revokeAll()
+      revokedAt.push(now())
+    } else if (next.do === 'forbid') {
+      world.forbid(next.path)
+      forbidden.add(next.path)
+    } else if (next.do === 'hub') void weavy.getToken(true).catch(() => {})
+    else if (next.do === 'switch') {
+      if (next.user === user) return
+      user = next.user
+      sessions += 1
+      world.source.setUser(user)
+    } else begin(next)
+  }
+  for (const next of [...steps].sort((a, b) => a.at - b.at)) {
+    await world.pass(Math.max(0, next.at - now()))
+    take(next)
+  }
+  // The longest: three requests of 20 s, and a broker between them.
+  await world.pass(2 * HORIZON_MS)
+  return {
+    world,
+    weavy,
+    calls,
+    revokedAt,
+    sessions,
+    forbidden,
+    hubs: steps.filter((s) => s.do === 'hub').length,
+  }
+}
+
+test.each(UIKITS)(
+  '%s: no request carries a token of another user than the one it began for, none is refused for nothing, and refreshes are few',
+  async (uikit) => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 25 }),
+        fc.boolean(),
+        fc.constantFrom(0, 1, 300),
+        async (steps, isDeadAtFirst, brokerMs) => {
+          const { world, weavy, calls, revokedAt, sessions, forbidden, hubs } = await live(
+            uikit,
+            steps,
+            isDeadAtFirst,
+            brokerMs,
+          )
+          for (const { path, user } of world.seen) {
+            const call = calls[Number(/call=(\d+)/.exec(path)?.[1])]
+            expect(user).toBe(call?.user)
+          }
+          for (const call of calls) {
+            expect(call.outcome).not.toBe('pending')
+            if (call.isOver) expect(call.outcome).toBe('superseded')
+            const revocations = revokedAt.filter((ms) => ms <= call.until)
+            if (call.outcome === 401) expect(revocations.length).toBeGreaterThanOrEqual(2)
+          }
+          expect(world.refreshes).toBeLessThanOrEqual(revokedAt.length + forbidden.size * sessions + hubs)
+          expect(weavy.networkStateIsPending).toBe(false)
+          world.source.close()
+        },
+      ),
+      { numRuns: Number(process.env.RUNS ?? 100), seed: 12 },
+    )
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
+  },
+  120_000,
+)
