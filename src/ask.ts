@@ -31,15 +31,9 @@ export async function ask(
       reject(reason)
       abort.abort(reason)
     }
-    onAbort = () =>
-      stop(signal.reason ?? new TokenError('superseded', 'Nobody waits for this token any more.'))
-    timer = setTimeout(
-      () =>
-        stop(
-          asked.late ?? new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`),
-        ),
-      timeoutMs,
-    )
+    onAbort = () => stop(signal.reason)
+    const timeout = () => new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
+    timer = setTimeout(() => stop(asked.late ?? timeout()), timeoutMs)
     ;(timer as { unref?: () => void }).unref?.()
   })
   const answered = async () => {

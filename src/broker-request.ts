@@ -2,7 +2,7 @@ import type { Asked } from './ask.js'
 import { type Instant, msSince, readClock } from './clock.js'
 import { readAnswer } from './read-answer.js'
 import { badResponse, networkFailure, signInPage, unknownFailure } from './request-failure.js'
-import { pageOrigin, secureUrl } from './token-url.js'
+import { pageOrigin, relativeUrl, secureUrl } from './token-url.js'
 import type { FetchToken, TokenRequest, TokenSourceOptions } from './types.js'
 import { isOffline } from './wake.js'
 
@@ -10,24 +10,15 @@ import { isOffline } from './wake.js'
 const SECOND_LOOK_MS = 60_000
 
 const ELSEWHERE =
-  " It is on another origin: cookies need requestInit: { credentials: 'include' }, and allowedOrigins of the broker must name this page."
-
-const called = async (requestInit: () => RequestInit | Promise<RequestInit>): Promise<RequestInit> => {
-  try {
-    return await requestInit()
-  } catch (error) {
-    throw badResponse('requestInit failed. See its cause.', error)
-  }
-}
+  " It is on another origin: cookies need requestInit: { credentials: 'include' }, and its allowedOrigins this page."
 
 const checkedInit = (init: RequestInit): RequestInit => {
-  if (Object(init) !== init) throw badResponse('requestInit returned nothing.')
   let headers: Headers
   try {
     headers = new Headers(init.headers)
   } catch {
-    // The error quotes the value of the header.
-    throw badResponse('requestInit gave headers that cannot be sent.')
+    // The error would quote the value of a header.
+    throw badResponse('requestInit returned nothing that can be sent.')
   }
   if (!headers.has('accept')) headers.set('accept', 'application/json')
   return { credentials: 'same-origin', ...init, headers, cache: 'no-store' }
@@ -42,7 +33,7 @@ function createFetchToken({
   const { href, origin } = secureUrl('tokenUrl', tokenUrl)
   const here = pageOrigin()
   const hint = here && here !== origin ? ELSEWHERE : ''
-  const [, path, query = ''] = /^([^?#]*)\??([^#]*)/.exec(href) ?? []
+  const [, path = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(href) ?? []
   const kept = query.split('&').filter((part) => part && !/^refresh(=|$)/.test(part))
   /** An unknown parameter meets no broker that would not know it. */
   let knowsDigests = false
@@ -51,15 +42,25 @@ function createFetchToken({
   /** As text: `searchParams.set` throws in React Native. */
   const addressFor = ({ refresh, held, refused }: TokenRequest): string => {
     const parts = [...kept]
-    if (refresh) parts.push('refresh=true')
-    if (refresh && knowsDigests && held) parts.push(`held=${held}`)
-    if (refresh && knowsDigests && refused) parts.push(`refused=${refused}`)
-    return parts.length ? `${path}?${parts.join('&')}` : `${path}`
+    if (refresh) {
+      parts.push('refresh=true')
+      if (knowsDigests && held) parts.push(`held=${held}`)
+      if (knowsDigests && refused) parts.push(`refused=${refused}`)
+    }
+    return path + (parts.length ? `?${parts.join('&')}` : '')
+  }
+
+  const called = async (make: () => RequestInit | Promise<RequestInit>): Promise<RequestInit> => {
+    try {
+      return await make()
+    } catch (error) {
+      throw badResponse('requestInit failed. See its cause.', error)
+    }
   }
 
   const request = async (asked: Asked): Promise<unknown> => {
     const { signal } = asked
-    if (!href) throw badResponse('tokenUrl is relative, and there is no page. Give the full URL.')
+    if (!href) throw badResponse(relativeUrl('tokenUrl'))
     const url = addressFor(asked)
     asked.late = badResponse('requestInit did not return in time.')
     const init = checkedInit(typeof requestInit === 'function' ? await called(requestInit) : requestInit)

@@ -1,4 +1,3 @@
-import type { TokenError } from './errors.js'
 import {
   badResponse,
   failureOf,
@@ -29,18 +28,13 @@ const parsed = (text: string): unknown => {
 }
 
 const textOf = async (response: Response): Promise<string> => {
-  if (response.bodyUsed) throw badResponse('fetchToken returned a Response that was read before.')
+  if (response.bodyUsed) throw badResponse('fetchToken returned a Response that it had read.')
   try {
     return await (response.text?.() ?? response.json().then(JSON.stringify))
   } catch (error) {
     throw failureOf(error)
   }
 }
-
-const misplaced = (found: string, read: string): TokenError =>
-  badResponse(
-    `The token broker answered ${found}, not { access_token }. Read it with fetchToken: async ({ refresh }) => { const r = await fetch(refresh ? url + '?refresh=true' : url); return { access_token: ${read} } }`,
-  )
 
 /** Reads an answer by its body, whatever its label says. Resolves with JSON, or throws a TokenError. */
 export async function readAnswer(
@@ -63,23 +57,30 @@ export async function readAnswer(
   if (response.redirected || isElsewhere) throw signInPage()
   if (/^\s*</.test(text))
     throw badResponse('HTML came where JSON was expected. Does tokenUrl lead to the token broker?')
-  if (isUserToken(text.trim())) throw misplaced('a bare token', 'await r.text()')
-  if (body === undefined && !text.startsWith('wys_')) throw notJson()
-  return body ?? text
+  if (body === undefined && !/^wy[us]_/.test(text)) throw notJson()
+  return body ?? text.trim()
 }
 
 /** Lets an answer with a token pass, whatever it is; throws what to do about one that holds it elsewhere, or holds none. */
 export function expectToken(answer: unknown): unknown {
   const { access_token, token, accessToken, message } = Object(answer)
   if (access_token) return answer
-  if (isUserToken(answer)) throw misplaced('a bare token', 'await r.json()')
-  if (isUserToken(token)) throw misplaced('{ token }', '(await r.json()).token')
-  if (isUserToken(accessToken)) throw misplaced('{ accessToken }', '(await r.json()).accessToken')
-  const key = [answer, token, accessToken].find((value) => String(value).startsWith('wys_'))
-  if (key) return { access_token: key }
+  const found = token ?? accessToken ?? answer
+  if (isUserToken(found)) {
+    const key = found === token ? 'token' : 'accessToken'
+    const [name, read] =
+      found === answer
+        ? ['a bare token', 'await response.text()']
+        : [`{ ${key} }`, `(await response.json()).${key}`]
+    throw badResponse(
+      `The token broker answered ${name}, not { access_token }. Let fetchToken return { access_token: ${read} }.`,
+    )
+  }
+  // An API key, which is told of as one.
+  if (/^wys_/.test(found)) return { access_token: found }
   if (message)
     throw badResponse(
-      'The token broker answered { message } and no token. When nobody is signed in, let it answer 401, or let fetchToken throw a TokenError signed_out.',
+      'The token broker answered { message } and no token. When nobody is signed in, it should answer 401.',
     )
   return answer
 }

@@ -27,12 +27,14 @@ const causeOf = (error: unknown): unknown =>
   typeof Object(error).message === 'string' && !quotesToken(error, new Set()) ? error : undefined
 
 /** The request brought no answer. */
-export const networkFailure = (error: unknown, hint = ''): TokenError =>
-  isOffline()
-    ? new TokenError('offline', 'The browser is offline.', { cause: causeOf(error) })
+export function networkFailure(error: unknown, hint = ''): TokenError {
+  const cause = causeOf(error)
+  return isOffline()
+    ? new TokenError('offline', 'The browser is offline.', { cause })
     : new TokenError('unreachable', `The token broker could not be reached (network, CORS or CSP).${hint}`, {
-        cause: causeOf(error),
+        cause,
       })
+}
 
 /** Nothing that the network or the broker did. Asking again at once would not help. */
 export const badResponse = (message: string, error?: unknown): TokenError =>
@@ -43,7 +45,7 @@ export const notJson = (): TokenError =>
 
 /** What nobody foresaw: a fault in this library, or in what the app replaced. */
 export const unknownFailure = (error: unknown): TokenError =>
-  isTokenError(error) ? error : badResponse('An unknown error. See its cause, if it has one.', error)
+  isTokenError(error) ? error : badResponse('Unknown error. See its cause.', error)
 
 export const signInPage = (): TokenError =>
   new TokenError('signed_out', 'A sign-in page answered in place of the token broker. Sign in again.')
@@ -66,8 +68,8 @@ export function statusFailure(
   cause?: unknown,
 ) {
   const header = (name: string) => {
-    const { get, [name]: value } = Object(headers)
-    return String((typeof get === 'function' ? get.call(headers, name) : value) ?? '')
+    const given = Object(headers)
+    return String(given.get?.(name) ?? given[name] ?? '')
   }
   const { type = '', title, detail } = Object(data)
   // Texts of our own broker are fixed ones; nobody else's go into a message.

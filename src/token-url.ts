@@ -23,13 +23,16 @@ export interface SecureUrl {
   readonly origin: string
 }
 
+export const relativeUrl = (option: string): string =>
+  `${option} is relative, and there is no page with a web origin: give the full URL`
+
 /** Resolves a secure URL against the page; throws a TypeError that names the option. */
 export function secureUrl(option: string, value: string | URL): SecureUrl {
   const text = String(value)
   const own = pageOrigin()
   if (!own && !/^\s*[a-z][a-z\d+.-]*:/i.test(text)) {
     if (!globalThis.location) return { href: '', origin: '' }
-    throw new TypeError(`${option} is relative, and this page has no web origin: give the full URL`)
+    throw new TypeError(relativeUrl(option))
   }
   let href: string
   try {

@@ -100,7 +100,7 @@ describe('a Response', () => {
     await response.json()
     expect(await outcome(async () => response)).toMatchObject({
       code: 'bad_response',
-      message: 'fetchToken returned a Response that was read before.',
+      message: 'fetchToken returned a Response that it had read.',
     })
   })
 

@@ -263,11 +263,16 @@ describe('answer', () => {
   const broken = new Error('no CSRF token in this page')
   test.each([
     ['throws', () => Promise.reject(broken), 'requestInit failed. See its cause.', broken],
-    ['returns nothing', () => undefined as never, 'requestInit returned nothing.', undefined],
+    [
+      'returns nothing',
+      () => undefined as never,
+      'requestInit returned nothing that can be sent.',
+      undefined,
+    ],
     [
       'gives a header that cannot be sent',
       () => ({ headers: { cookie: 'sid=5ecret\nx' } }),
-      'requestInit gave headers that cannot be sent.',
+      'requestInit returned nothing that can be sent.',
       undefined,
     ],
     ['never returns', () => new Promise<never>(() => {}), 'requestInit did not return in time.', undefined],
@@ -394,7 +399,7 @@ describe('a request that fails', () => {
     const { source, state } = await ask(good, { fetch: (async () => answer) as never })
     source.close()
     expect(state).toMatchObject({ status: 'failed', error: { code: 'bad_response', cause: bug } })
-    expect(state).toMatchObject({ error: { message: expect.stringContaining('unknown error') } })
+    expect(state).toMatchObject({ error: { message: expect.stringContaining('Unknown error') } })
   })
 })
 
@@ -463,23 +468,22 @@ describe('mistakes explain themselves', () => {
   })
 
   test.each([
-    ['a bare token', () => new HttpResponse('wyu_5ecret\n'), 'await r.text()'],
-    ['a bare token', () => new HttpResponse('"wyu_5ecret"'), 'await r.json()'],
-    ['{ token }', () => json({ token: 'wyu_5ecret' }), '(await r.json()).token'],
-    ['{ accessToken }', () => json({ accessToken: 'wyu_5ecret' }), '(await r.json()).accessToken'],
+    ['a bare token', () => new HttpResponse('wyu_5ecret\n'), 'await response.text()'],
+    ['a bare token', () => new HttpResponse('"wyu_5ecret"'), 'await response.text()'],
+    ['{ token }', () => json({ token: 'wyu_5ecret' }), '(await response.json()).token'],
+    ['{ accessToken }', () => json({ accessToken: 'wyu_5ecret' }), '(await response.json()).accessToken'],
   ])('%s is named, and the line that reads it', async (found, answer, line) => {
     const { code, message } = await messageOf(answer)
     expect(code).toBe('bad_response')
     expect(message).toContain(`answered ${found}, not { access_token }`)
-    expect(message).toContain('fetchToken: async ({ refresh }) =>')
-    expect(message).toContain(`access_token: ${line} }`)
+    expect(message).toContain(`Let fetchToken return { access_token: ${line} }`)
     expect(message).not.toContain('5ecret')
   })
 
   test('200 { message } asks for a 401', async () => {
     const { code, message } = await messageOf(() => json({ message: 'Please sign in, alice' }))
     expect(code).toBe('bad_response')
-    expect(message).toContain('let it answer 401')
+    expect(message).toContain('it should answer 401')
     expect(message).not.toContain('alice')
   })
 
