@@ -28,6 +28,8 @@ export default defineConfig([
     // The other entries import the core by its name, so that an app has one.
     external: ['weavy-token'],
   },
+  // The command: npx weavy-token check
+  { ...shared, entry: { check: 'src/check/index.ts' }, format: ['esm'], platform: 'node' },
   {
     ...shared,
     entry: globalEntry,
