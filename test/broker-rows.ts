@@ -12,6 +12,8 @@ export interface RowContext {
   issue(uid: string): Promise<IssuedToken>
   /** Who is signed in. */
   user(request: Request): string | null
+  /** Where those are sent who have to sign in: another origin, without CORS. */
+  signInUrl?: string
 }
 
 type Handler = (request: Request) => Promise<Response>
@@ -33,22 +35,30 @@ function createCache({ issue }: RowContext) {
 const anyOrigin = { 'access-control-allow-origin': '*' }
 const ANYBODY = 'anybody'
 
-const signInPage = () =>
-  new Response('<!doctype html><title>Sign in</title><form></form>', {
-    headers: { 'content-type': 'text/html' },
+const appPage = () =>
+  new Response('<!doctype html><div id="root"></div>', {
+    headers: { ...anyOrigin, 'content-type': 'text/html' },
   })
+
+type Refusal = (context: RowContext) => Response
+
+const unauthorized: Refusal = () => new Response(null, { status: 401, headers: anyOrigin })
+
+/**
+ * A proxy in front of the app (Entra, Cloudflare Access, oauth2-proxy), or the app itself. The headers of CORS stand for an
+ * app whose broker has its own origin: without them no page of another origin sees that there is a redirect.
+ */
+const redirected: Refusal = ({ signInUrl = 'https://login.example' }) =>
+  new Response(null, { status: 302, headers: { ...anyOrigin, location: `${signInUrl}/authorize?client=1` } })
 
 /** A broker that knows its session and answers what `answer` makes of the token. */
 const withSession =
-  (
-    answer: (token: IssuedToken) => Response,
-    refusal = () => new Response(null, { status: 401, headers: anyOrigin }),
-  ) =>
+  (answer: (token: IssuedToken) => Response, refusal = unauthorized) =>
   (context: RowContext): Handler => {
     const tokenOf = createCache(context)
     return async (request) => {
       const uid = context.user(request)
-      return uid ? answer(await tokenOf(uid, wantsNew(request))) : refusal()
+      return uid ? answer(await tokenOf(uid, wantsNew(request))) : refusal(context)
     }
   }
 
@@ -90,8 +100,9 @@ export const rows = {
     ({ access_token }) => json({ access_token }),
     () => json({ message: 'Please sign in' }),
   ),
+  'sign-in page behind a redirect': withSession(({ access_token }) => json({ access_token }), redirected),
   /** A path that a single-page app answers with its own page. */
-  'fallback page': (): Handler => async () => signInPage(),
+  'fallback page': (): Handler => async () => appPage(),
   /** It never replaces what it keeps. */
   'ignores refresh': (context: RowContext): Handler => {
     const tokenOf = createCache(context)

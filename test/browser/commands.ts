@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { BrowserCommand } from 'vitest/node'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
+import type { Row } from '../broker-rows.js'
+import type { RowAddress } from './row-worlds.js'
 import type { WorldAddress, WorldOrder, WorldReport } from './worlds.js'
 
 let worldsUrl: Promise<string> | undefined
@@ -18,13 +20,13 @@ const startWorlds = () =>
     worlds.channel?.unref()
   })
 
-async function post<T>(path: string, body: unknown): Promise<T> {
+async function post<T>(path: string, body: unknown, method = 'POST'): Promise<T> {
   worldsUrl ??= startWorlds()
   const headers = { 'Content-Type': 'application/json' }
   const response = await fetch((await worldsUrl) + path, {
-    method: 'POST',
+    method,
     headers,
-    body: JSON.stringify(body),
+    ...(method !== 'GET' && { body: JSON.stringify(body) }),
   })
   if (!response.ok) throw new Error(await response.text())
   return (await response.json()) as T
@@ -32,6 +34,14 @@ async function post<T>(path: string, body: unknown): Promise<T> {
 
 const startWorld: BrowserCommand<[options: WorldOptions]> = (_context, options) =>
   post<WorldAddress>('/worlds', options)
+
+const startRow: BrowserCommand<[row: Row, user: string | null]> = (_context, row, user) =>
+  post<RowAddress>('/rows', { row, user })
+
+/** The queries that the broker of a row was asked with. */
+const lookAtRow: BrowserCommand<[id: number]> = (_context, id) => post<string[]>(`/rows/${id}`, null, 'GET')
+
+const endRow: BrowserCommand<[id: number]> = (_context, id) => post<null>(`/rows/${id}`, null, 'DELETE')
 
 const orderWorld: BrowserCommand<[id: number, order: WorldOrder]> = (_context, id, order) =>
   post<WorldReport>(`/worlds/${id}`, order)
@@ -63,4 +73,4 @@ const sleepRenderers: BrowserCommand<[ms: number]> = async ({ project }, ms) => 
   return renderers.length
 }
 
-export const commands = { startWorld, orderWorld, sleepRenderers }
+export const commands = { endRow, lookAtRow, startRow, startWorld, orderWorld, sleepRenderers }

@@ -3,6 +3,7 @@ import type { BrokerRequest, Fault } from '../../demo/stand-in/broker.js'
 import { listen } from '../../demo/stand-in/listen.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
 import { createWorld, type World } from '../../demo/stand-in/world.js'
+import { rowWorlds } from './row-worlds.js'
 
 /** What a test may do to its world. */
 export type WorldOrder =
@@ -57,6 +58,7 @@ async function obey(world: World, order: WorldOrder): Promise<void> {
 
 // A process of its own, so that no world stands still while the test runner is busy. It ends with the one that forked it.
 const app = new Hono()
+app.route('/rows', rowWorlds)
 app.post('/worlds', async (c) => {
   lastId += 1
   const id = lastId
