@@ -1,4 +1,4 @@
-// Finds the programs that the tests run beside Node: three browsers and Redis. As a command it installs Debian's
+// Finds the programs that the tests run beside Node: three browsers, Redis, PHP and Python. As a command it installs Debian's
 // packages of those that are missing, when it may, and otherwise fails with the command that brings them.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -10,8 +10,8 @@ import { chromium, firefox, webkit } from 'playwright'
  * `engine`: Playwright's own build serves as well.
  *
  * @typedef {'chromium' | 'firefox' | 'webkit'} Engine
- * @typedef {{ title: string, package: string, names: string[], variable?: string, engine?: Engine }} Program
- * @typedef {'chromium' | 'firefox' | 'webkit' | 'display' | 'redis'} ProgramName
+ * @typedef {{ title: string, package: string, names: string[], brew?: string, variable?: string, engine?: Engine }} Program
+ * @typedef {'chromium' | 'firefox' | 'webkit' | 'display' | 'redis' | 'php' | 'python'} ProgramName
  */
 
 /** @type {Record<ProgramName, Program>} */
@@ -33,7 +33,9 @@ const PROGRAMS = {
   webkit: { title: 'WebKit', package: 'webkit2gtk-driver', names: ['WebKitWebDriver'], engine: 'webkit' },
   // WebKitGTK draws on it; Playwright's WebKit does without.
   display: { title: 'Xvfb', package: 'xvfb', names: ['Xvfb'], engine: 'webkit' },
-  redis: { title: 'Redis', package: 'redis-server', names: ['redis-server'] },
+  redis: { title: 'Redis', package: 'redis-server', brew: 'redis', names: ['redis-server'] },
+  php: { title: 'PHP', package: 'php-cli', brew: 'php', names: ['php'] },
+  python: { title: 'Python', package: 'python3', brew: 'python', names: ['python3'] },
 }
 const ALL = /** @type {ProgramName[]} */ (Object.keys(PROGRAMS))
 
@@ -105,12 +107,16 @@ function commandsFor(absent, machine) {
       [...apt, 'install', '-y', '--no-install-recommends', ...packages],
     ]
   const engines = [...new Set(absent.flatMap(({ engine }) => engine ?? []))]
-  const rest = absent.filter(({ engine }) => !engine).map((program) => program.package)
+  const others = absent.filter(({ engine }) => !engine)
   const playwrights = ['npx', 'playwright', 'install', ...engines]
   return [
     ...(engines.length ? [machine.platform === 'linux' ? [...playwrights, '--with-deps'] : playwrights] : []),
-    ...(rest.length
-      ? [machine.platform === 'darwin' ? ['brew', 'install', 'redis'] : [...apt, 'install', '-y', ...rest]]
+    ...(others.length
+      ? [
+          machine.platform === 'darwin'
+            ? ['brew', 'install', ...others.map(({ brew, package: name }) => brew ?? name)]
+            : [...apt, 'install', '-y', ...others.map((program) => program.package)],
+        ]
       : []),
   ]
 }

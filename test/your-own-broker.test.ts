@@ -39,22 +39,24 @@ print(json.dumps(body))`,
   },
 }
 
-it.each(Object.entries(languages))(
-  'the lines in %s answer what remains, and our sub',
-  async (name, language) => {
-    const [kept = '', body = ''] = blocks.get(name)?.split('\n\n') ?? []
-    const [command = '', ...args] = language.command
-    const { stdout, stderr, error } = spawnSync(command, [...args, language.around(kept, body)], {
-      encoding: 'utf8',
-    })
-    expect(error, `${command} is missing`).toBeUndefined()
-    expect(stderr).toBe('')
-    const answer = JSON.parse(stdout)
-    expect(answer).toEqual({
-      access_token: 'wyu_1',
-      expires_in: expect.any(Number),
-      sub: await digestOf(UID),
-    })
-    expect(Math.abs(answer.expires_in - 3498)).toBeLessThanOrEqual(2)
-  },
-)
+// A machine of one's own may lack a language. In CI none is skipped.
+const isHere = ([program = '']: string[]) =>
+  Boolean(process.env.CI) || !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
+const here = Object.entries(languages).filter(([, { command }]) => isHere(command))
+
+it.each(here)('the lines in %s answer what remains, and our sub', async (name, language) => {
+  const [kept = '', body = ''] = blocks.get(name)?.split('\n\n') ?? []
+  const [command = '', ...args] = language.command
+  const { stdout, stderr, error } = spawnSync(command, [...args, language.around(kept, body)], {
+    encoding: 'utf8',
+  })
+  expect(error, `${command} is missing`).toBeUndefined()
+  expect(stderr).toBe('')
+  const answer = JSON.parse(stdout)
+  expect(answer).toEqual({
+    access_token: 'wyu_1',
+    expires_in: expect.any(Number),
+    sub: await digestOf(UID),
+  })
+  expect(Math.abs(answer.expires_in - 3498)).toBeLessThanOrEqual(2)
+})

@@ -14,7 +14,7 @@ const machine = (files: string[], options: Partial<NonNullable<Parameters<typeof
   ...options,
 })
 
-const SYSTEM = ['chromium', 'firefox-esr', 'WebKitWebDriver', 'Xvfb', 'redis-server'].map(
+const SYSTEM = ['chromium', 'firefox-esr', 'WebKitWebDriver', 'Xvfb', 'redis-server', 'php', 'python3'].map(
   (name) => `/usr/bin/${name}`,
 )
 const PLAYWRIGHTS = ['chromium', 'firefox', 'webkit'].map((name) => `/home/ada/playwright/${name}`)
@@ -31,11 +31,14 @@ describe('what is there', () => {
   })
 
   test('the browsers that Playwright installed are found on a machine that has no others', () => {
-    const other = machine([...PLAYWRIGHTS, '/opt/homebrew/bin/redis-server'], {
-      platform: 'darwin',
-      isRoot: false,
-      release: '',
-    })
+    const other = machine(
+      [...PLAYWRIGHTS, ...['redis-server', 'php', 'python3'].map((name) => `/opt/homebrew/bin/${name}`)],
+      {
+        platform: 'darwin',
+        isRoot: false,
+        release: '',
+      },
+    )
     for (const engine of ['chromium', 'firefox', 'webkit'] as const)
       expect(find(engine, other)).toEqual({ path: `/home/ada/playwright/${engine}`, playwrights: true })
     expect(missing(other)).toEqual({ wrong: [], titles: [], commands: [] })
@@ -61,18 +64,26 @@ describe('the commands that bring what is missing', () => {
     expect(lines(machine(WITHOUT_WEBKIT, { isRoot: false }))[0]).toBe('sudo apt-get update')
   })
 
-  test('Ubuntu, whose browser packages are snaps: Playwright’s builds, and its Redis', () => {
+  test('Ubuntu, whose browser packages are snaps: Playwright’s builds, and its packages', () => {
     expect(lines(machine([], { release: UBUNTU, isRoot: false }))).toEqual([
       'npx playwright install chromium firefox webkit --with-deps',
-      'sudo apt-get install -y redis-server',
+      'sudo apt-get install -y redis-server php-cli python3',
     ])
   })
 
-  test('macOS: Playwright’s builds, and Homebrew’s Redis', () => {
+  test('macOS: Playwright’s builds, and Homebrew’s packages', () => {
     expect(lines(machine([], { release: '', platform: 'darwin', isRoot: false }))).toEqual([
       'npx playwright install chromium firefox webkit',
-      'brew install redis',
+      'brew install redis php python',
     ])
-    expect(missing(machine([])).titles).toEqual(['Chromium', 'Firefox', 'WebKit', 'Xvfb', 'Redis'])
+    expect(missing(machine([])).titles).toEqual([
+      'Chromium',
+      'Firefox',
+      'WebKit',
+      'Xvfb',
+      'Redis',
+      'PHP',
+      'Python',
+    ])
   })
 })
