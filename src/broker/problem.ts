@@ -59,6 +59,8 @@ export class Problem extends Error {
     readonly code: keyof typeof problems,
     readonly logLine?: string,
     readonly headers?: Record<string, string>,
+    /** Whom a failure of Weavy is about, where that can be told. */
+    readonly scope: 'everybody' | 'user' | 'unclear' = 'unclear',
   ) {
     super(logLine ?? code)
   }

@@ -1,8 +1,10 @@
+import { digestOf } from '../wire.js'
 import { Problem } from './problem.js'
 import type { Profile } from './profile.js'
+import type { Report } from './report.js'
 import type { GuardedStore } from './store.js'
 import type { WeavyApi } from './weavy-api.js'
-import type { Budget } from './within.js'
+import { type Budget, TimeoutError } from './within.js'
 
 /** How long the broker remembers which profile it sent last. */
 const PROFILE_MEMORY_MS = 7 * 24 * 60 * 60 * 1000
@@ -12,18 +14,17 @@ export const PROFILE_SYNC_TIMEOUT_MS = 4_000
 /** Sends a profile to Weavy unless it is the one that was sent last. Never rejects: a token is worth more than a name. */
 export type ProfileSync = (uid: string, profile: Profile, budget: Budget) => Promise<void>
 
-/** The store is often shared and seldom meant for names and addresses, so it gets a digest. */
-async function digestOf(profile: Profile): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(profile))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+/** The same fields in another order are the same profile. */
+function sorted(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 export function createProfileSync(
   weavy: WeavyApi,
   store: GuardedStore,
   keyOf: (uid: string) => string,
-  log: (line: string) => void,
+  report: Report,
 ): ProfileSync {
   const flights = new Map<string, { digest: string; landed: Promise<void> }>()
 
@@ -33,7 +34,7 @@ export function createProfileSync(
       await weavy.upsertUser(uid, profile)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      log(error.message)
+      if (error.logLine !== undefined) report(error.logLine)
       // What Weavy does not take now it will not take tomorrow; it is sent again when the app has changed it.
       if (error.code !== 'request_refused') return
     }
@@ -41,22 +42,33 @@ export function createProfileSync(
   }
 
   async function sync(uid: string, profile: Profile) {
-    const digest = await digestOf(profile)
+    // The store is often shared and seldom meant for names and addresses, so it gets a digest.
+    const digest = String(await digestOf(JSON.stringify(profile, sorted)))
     for (let flight = flights.get(uid); flight; flight = flights.get(uid)) {
       await flight.landed
       if (flight.digest === digest) return
     }
-    const landed = send(uid, profile, digest).finally(() => flights.delete(uid))
+    const landed = send(uid, profile, digest).finally(() => {
+      if (flights.get(uid)?.landed === landed) flights.delete(uid)
+    })
     flights.set(uid, { digest, landed })
     await landed
   }
 
+  function note(uid: string, error: unknown) {
+    flights.delete(uid)
+    if (error instanceof TimeoutError)
+      report('Updating a profile took too long: the token was sent without waiting.')
+    else report('Updating a profile failed. Check that what user() returns can be written as JSON.')
+  }
+
   return async (uid, profile, budget) => {
-    try {
-      await budget.within(PROFILE_SYNC_TIMEOUT_MS, sync(uid, profile))
-    } catch {
-      flights.delete(uid)
-      log('Updating a profile failed. Check that what user() returns can be written as JSON.')
-    }
+    // While profiles fail, a call that sees whether they work again holds nobody up.
+    const isAwaited = weavy.takesProfiles()
+    const synced = sync(uid, profile)
+    const noted = Promise.resolve(budget.within(PROFILE_SYNC_TIMEOUT_MS, synced)).catch((error) =>
+      note(uid, error),
+    )
+    if (isAwaited) await noted
   }
 }

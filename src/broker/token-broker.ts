@@ -93,7 +93,7 @@ export function createTokenBroker<Context = unknown>(
   const report = createReport(log)
   const pickProfile = createProfilePicker(profileFields, report)
   const access = createAccessPolicy(allowedOrigins, report)
-  const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch })
+  const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }, report)
   const entries = syncProfile ? 2 * MEMORY_STORE_ENTRIES : MEMORY_STORE_ENTRIES
   const guarded = guardStore(store ?? createMemoryStore(entries), report)
   // A uid has no slash, so no two environments share a key.

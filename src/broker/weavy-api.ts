@@ -1,13 +1,16 @@
 import { isUserToken } from '../wire.js'
+import { createBreaker } from './breaker.js'
+import { exchange } from './exchange.js'
 import { Problem } from './problem.js'
 import type { Profile } from './profile.js'
-import { refusal, unreachable } from './weavy-failure.js'
-import { TimeoutError, within } from './within.js'
+import type { Report } from './report.js'
 
 /** How long Weavy may take to issue a token. Below the 10 s after which a page gives up, so it learns the reason. */
 export const WEAVY_TIMEOUT_MS = 8_000
 /** How long a profile update may hold up a token that is there already. */
 export const PROFILE_TIMEOUT_MS = 2_000
+/** Characters. Longer ones fit into no header that servers take. */
+export const MAX_TOKEN_LENGTH = 4_096
 
 export interface IssuedToken {
   token: string
@@ -18,6 +21,8 @@ export interface IssuedToken {
 export interface WeavyApi {
   issueToken(uid: string, profile: Profile): Promise<IssuedToken>
   upsertUser(uid: string, profile: Profile): Promise<void>
+  /** Whether an update of a profile has any prospect, so that a request may wait for it. */
+  takesProfiles(): boolean
 }
 
 export interface WeavyApiOptions {
@@ -29,17 +34,10 @@ export interface WeavyApiOptions {
   fetch: typeof globalThis.fetch
 }
 
-interface Call {
-  /** For the log: what did not work. */
-  failed: string
-  method: 'POST' | 'PUT'
-  path: string
-  body: Profile
-  timeoutMs: number
-}
-
 const ISSUING_FAILED = 'Issuing a token failed'
 const UPDATING_FAILED = 'Updating a profile failed'
+/** What a call takes at most besides its time-out. */
+const SLACK_MS = 1_000
 
 function toJson(body: Profile): string {
   try {
@@ -58,65 +56,67 @@ function parseIssuedToken(text: string, expiresIn: number): IssuedToken {
     throw bad('the answer is not JSON. Check weavyUrl.')
   }
   const { access_token: token, expires_in = expiresIn } = answer
-  if (String(token).startsWith('wys_')) throw bad('the answer holds an API key instead of a user token.')
+  if (typeof token === 'string' && token.startsWith('wys_')) {
+    throw bad('the answer holds an API key instead of a user token.')
+  }
   if (!isUserToken(token)) throw bad('the answer holds no user token. Check weavyUrl.')
-  const seconds = Number(expires_in)
+  if (token.length > MAX_TOKEN_LENGTH) throw bad(`the token is longer than ${MAX_TOKEN_LENGTH} characters.`)
+  const seconds = typeof expires_in === 'object' ? Number.NaN : Number(expires_in)
   if (!(seconds > 0)) throw bad('expires_in is not a positive number.')
   // A token used for less than its life does no harm, and this keeps absurd lifetimes out.
   return { token, lifetimeMs: Math.min(seconds, expiresIn) * 1000 }
 }
 
-export function createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }: WeavyApiOptions): WeavyApi {
-  async function send({ failed, method, path, body, timeoutMs }: Call): Promise<string> {
-    const json = toJson(body)
-    const controller = new AbortController()
-    async function exchange() {
-      const response = await fetch(`${weavyUrl()}${path}`, {
-        method,
-        headers: {
-          Authorization: `Bearer ${apiKey()}`,
-          'Content-Type': 'application/json',
-          Accept: 'application/json',
-        },
-        body: json,
-        redirect: 'manual',
-        signal: controller.signal,
-      })
-      if (!response.ok) throw refusal(failed, response)
-      return response.text()
-    }
-    try {
-      return await within(timeoutMs, exchange())
-    } catch (error) {
-      // Also frees the connection of an answer whose body nobody reads.
-      controller.abort()
-      if (error instanceof Problem) throw error
-      if (!(error instanceof TimeoutError)) throw unreachable(failed, error)
-      throw new Problem('weavy_timeout', `${failed}: Weavy did not answer within ${timeoutMs} ms.`)
-    }
+export function createWeavyApi(
+  { weavyUrl, apiKey, expiresIn, fetch }: WeavyApiOptions,
+  report: Report,
+): WeavyApi {
+  const tokens = createBreaker(
+    { name: 'Weavy issues tokens again', maxCallMs: WEAVY_TIMEOUT_MS + SLACK_MS, isStrict: false },
+    report,
+  )
+  const profiles = createBreaker(
+    { name: 'Weavy takes profiles again', maxCallMs: PROFILE_TIMEOUT_MS + SLACK_MS, isStrict: true },
+    report,
+  )
+
+  function send(call: {
+    failed: string
+    method: 'POST' | 'PUT'
+    path: string
+    body: Profile
+    timeoutMs: number
+  }) {
+    const { body, path, ...rest } = call
+    const request = { ...rest, url: `${weavyUrl()}${path}`, apiKey: apiKey(), json: toJson(body) }
+    return () => exchange(fetch, request)
   }
 
   const pathOf = (uid: string) => `/api/users/${encodeURIComponent(uid)}`
 
   return {
     async issueToken(uid, profile) {
-      const text = await send({
+      const sending = send({
         failed: ISSUING_FAILED,
         method: 'POST',
         path: `${pathOf(uid)}/tokens`,
         body: { ...profile, expires_in: expiresIn },
         timeoutMs: WEAVY_TIMEOUT_MS,
       })
-      return parseIssuedToken(text, expiresIn)
+      return tokens.run(uid, async () => parseIssuedToken(await sending(), expiresIn))
     },
     async upsertUser(uid, profile) {
-      await send({
+      // What keeps tokens from coming keeps profiles from arriving. It is in the log already.
+      if (tokens.isDown()) throw new Problem('weavy_unavailable')
+      const sending = send({
         failed: UPDATING_FAILED,
         method: 'PUT',
         path: pathOf(uid),
         body: profile,
         timeoutMs: PROFILE_TIMEOUT_MS,
       })
+      await profiles.run(uid, sending)
     },
+    takesProfiles: () => !tokens.isDown() && !profiles.isDown(),
   }
 }

@@ -18,23 +18,37 @@ function retryAfter(response?: Response): Record<string, string> {
 export function refusal(call: string, response: Response): Problem {
   const { status } = response
   const answered = `${call}: Weavy answered ${status}.`
-  if (status === 429) return new Problem('rate_limited', answered, retryAfter(response))
-  if (status >= 500) return new Problem('weavy_unavailable', answered, retryAfter(response))
+  if (status === 429) return new Problem('rate_limited', answered, retryAfter(response), 'everybody')
+  if (status >= 500) {
+    const scope = response.headers.has('retry-after') ? 'everybody' : 'unclear'
+    return new Problem('weavy_unavailable', answered, retryAfter(response), scope)
+  }
   // 0 is how some runtimes show a redirect that they were told not to follow.
   if (status < 400)
     return new Problem('broker_refused', `${call}: Weavy answered with a redirect. Check weavyUrl.`)
   if (status === 401 || status === 403) {
-    return new Problem('broker_refused', `${answered} Check that apiKey is valid and belongs to weavyUrl.`)
+    const line = `${answered} Check that apiKey is valid and belongs to weavyUrl.`
+    return new Problem('broker_refused', line, undefined, status === 401 ? 'everybody' : 'unclear')
   }
   if ([400, 409, 413, 422].includes(status)) {
-    return new Problem('request_refused', `${answered} Check the uid and the profile that user() returns.`)
+    const line = `${answered} Check the uid and the profile that user() returns.`
+    return new Problem('request_refused', line, undefined, 'user')
   }
   return new Problem('broker_refused', `${answered} Check weavyUrl.`)
 }
 
+/** The problem with an answer that has no end, or no business to be that large. */
+export function tooLarge(call: string, maxBytes: number): Problem {
+  return new Problem(
+    'weavy_bad_answer',
+    `${call}: the answer is larger than ${maxBytes} bytes. Check weavyUrl.`,
+  )
+}
+
 /** The problem with a request that got no answer. Of its error only a short system code, such as ECONNREFUSED, is kept. */
 export function unreachable(call: string, error: unknown): Problem {
-  const code = (error as { cause?: { code?: unknown } } | null)?.cause?.code
+  const { cause, code: own } = (error ?? {}) as { cause?: { code?: unknown } | null; code?: unknown }
+  const code = cause?.code ?? own
   const reason = typeof code === 'string' && /^\w{1,40}$/.test(code) ? ` (${code})` : ''
   return new Problem('weavy_unavailable', `${call}: Weavy cannot be reached${reason}.`, retryAfter())
 }

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { BrokerUser } from '../../src/broker/index.js'
 import { PROFILE_SYNC_TIMEOUT_MS } from '../../src/broker/profile-sync.js'
+import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
+import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
 import { PROFILE_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
+import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
@@ -75,6 +78,19 @@ describe('syncProfile', () => {
     expect(weavy.callsTo('PUT')).toHaveLength(2)
   })
 
+  it('takes the same fields in another order for the same profile', async () => {
+    const user = vi.fn()
+    const { broker } = createTestBroker({ syncProfile: true, user })
+    user.mockReturnValueOnce({ uid: 'u256', name: 'Ada', metadata: { a: 1, b: [{ c: 1, d: 2 }] } })
+    user.mockReturnValueOnce({ metadata: { b: [{ d: 2, c: 1 }], a: 1 }, name: 'Ada', uid: 'u256' })
+    user.mockReturnValueOnce({ metadata: { b: [{ d: 2, c: 3 }], a: 1 }, name: 'Ada', uid: 'u256' })
+    for (let i = 0; i < 3; i++) await ask(broker)
+    expect(weavy.callsTo('PUT').map(({ body }) => body.metadata)).toEqual([
+      { a: 1, b: [{ c: 1, d: 2 }] },
+      { a: 1, b: [{ c: 3, d: 2 }] },
+    ])
+  })
+
   it('once for all processes that share a store, which sees no profile', async () => {
     const store = new Map<string, unknown>()
     await ask(createStage({ store }).broker)
@@ -84,24 +100,27 @@ describe('syncProfile', () => {
   })
 
   it.each([500, 503, 429, 401, 404])(
-    'a %i from Weavy costs no token, and it is tried again',
+    'a %i from Weavy costs no token, and it is tried again after a rest',
     async (status) => {
+      vi.useFakeTimers({ toFake: ['performance'] })
       const { broker, lines } = createStage()
-      await ask(broker)
-      weavy.calls.length = 0
-      const { broker: other, lines: otherLines } = createStage()
       weavy.next(
-        () => Response.json({ access_token: 'wyu_x', expires_in: 60 }),
+        () => Response.json({ access_token: 'wyu_x', expires_in: 3600 }),
         () => new Response(null, { status }),
       )
-      expect(await askForToken(other)).toBe('wyu_x')
-      expect(await askForToken(other)).toBe('wyu_x')
-      expect(await askForToken(other)).toBe('wyu_x')
-      expect(names()).toEqual(['Ada', 'Ada'])
-      expect(lines).toEqual([])
-      expect(otherLines).toEqual([
+      expect(await askForToken(broker)).toBe('wyu_x')
+      expect(await askForToken(broker)).toBe('wyu_x')
+      expect(names()).toEqual(['Ada'])
+      vi.advanceTimersByTime(DEFAULT_RETRY_AFTER * 1000)
+      expect(await askForToken(broker)).toBe('wyu_x')
+      await vi.waitFor(() => expect(names()).toEqual(['Ada', 'Ada']))
+      await vi.waitFor(() => expect(lines).toHaveLength(2))
+      expect(lines).toEqual([
         expect.stringMatching(new RegExp(`Updating a profile failed: Weavy.*${status}`)),
+        expect.stringMatching(/Weavy takes profiles again/),
       ])
+      expect(await askForToken(broker)).toBe('wyu_x')
+      expect(names()).toEqual(['Ada', 'Ada'])
     },
   )
 
@@ -127,23 +146,71 @@ describe('syncProfile', () => {
     expect(lines).toEqual([expect.stringMatching(/JSON/)])
   })
 
-  it('when Weavy hangs, a token that is there waits no longer than its bound', async () => {
+  it('when Weavy hangs, a token that is there waits once for its bound, and never again until Weavy answers', async () => {
     vi.useFakeTimers()
-    let isUpdating = false
+    let updates = 0
     const fetch = async (_: unknown, init?: RequestInit) => {
-      if (init?.method === 'PUT') {
-        isUpdating = true
-        return new Promise<Response>(() => {})
-      }
-      return Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+      if (init?.method !== 'PUT') return Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+      updates += 1
+      return new Promise<Response>(() => {})
+    }
+    /** The digest of the profile comes from another thread, which fake timers do not wait for. */
+    async function untilUpdates(count: number) {
+      while (updates < count) await vi.advanceTimersByTimeAsync(0)
     }
     expect(PROFILE_TIMEOUT_MS).toBeLessThan(PROFILE_SYNC_TIMEOUT_MS)
     const { broker, lines } = createStage({ fetch })
     const reply = askForToken(broker)
-    // The digest of the profile comes from another thread, which fake timers do not wait for.
-    while (!isUpdating) await vi.advanceTimersByTimeAsync(0)
+    await untilUpdates(1)
     await vi.advanceTimersByTimeAsync(PROFILE_TIMEOUT_MS)
     expect(await reply).toBe('wyu_1')
-    expect(lines).toEqual([expect.stringMatching(/Updating a profile failed: Weavy did not answer/)])
+    const failed = [expect.stringMatching(/Updating a profile failed: Weavy did not answer within 2000 ms/)]
+    expect(lines).toEqual(failed)
+
+    for (let i = 0; i < 20; i++) expect(await askForToken(broker)).toBe('wyu_1')
+    expect(updates).toBe(1)
+    await vi.advanceTimersByTimeAsync(DEFAULT_RETRY_AFTER * 1000)
+    // One looks whether Weavy answers; nobody waits for it.
+    for (let i = 0; i < 20; i++) expect(await askForToken(broker)).toBe('wyu_1')
+    await untilUpdates(2)
+    await vi.advanceTimersByTimeAsync(PROFILE_TIMEOUT_MS)
+    expect(updates).toBe(2)
+    expect(lines).toEqual(failed)
+  })
+
+  it('is not tried while Weavy issues no tokens', async () => {
+    const { broker, lines, profile } = createStage()
+    weavy.next(
+      () => Response.json({ access_token: 'wyu_x', expires_in: 3600 }),
+      () => Response.json({}),
+      () => new Response(null, { status: 429, headers: { 'Retry-After': '60' } }),
+    )
+    await ask(broker)
+    expect((await ask(broker, {}, 'https://app.example/?refresh=true')).status).toBe(429)
+    profile.name = 'Countess'
+    expect(await askForToken(broker)).toBe('wyu_x')
+    expect(names()).toEqual(['Ada'])
+    expect(lines).toEqual([expect.stringMatching(/Issuing a token failed: Weavy answered 429/)])
+  })
+
+  it('a request that has had its time is answered, and that is not taken for a profile that cannot be written', async () => {
+    vi.useFakeTimers()
+    let isUpdating = false
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      if (init?.method !== 'PUT') return Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+      isUpdating = true
+      return new Promise<Response>(() => {})
+    }
+    const user = async () => {
+      await new Promise((resolve) => setTimeout(resolve, USER_TIMEOUT_MS - 1))
+      return { uid: 'u256', name: 'Ada' }
+    }
+    const { broker, lines } = createStage({ fetch, user })
+    const reply = askForToken(broker)
+    await vi.advanceTimersByTimeAsync(USER_TIMEOUT_MS)
+    while (!isUpdating) await vi.advanceTimersByTimeAsync(0)
+    await vi.advanceTimersByTimeAsync(REQUEST_TIMEOUT_MS - USER_TIMEOUT_MS)
+    expect(await reply).toBe('wyu_1')
+    expect(lines).toEqual([expect.stringMatching(/took too long: the token was sent without waiting/)])
   })
 })

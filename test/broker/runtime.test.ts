@@ -14,6 +14,7 @@ const web = {
   Response,
   clearTimeout,
   setTimeout,
+  TextDecoder,
   TextEncoder,
   URL,
 }

@@ -46,7 +46,7 @@ describe('neither key nor token nor user id is where it does not belong', () => 
       vi.spyOn(console, level).mockImplementation((...args) => void written.push(args)),
     )
     const stored = new Map<string, unknown>()
-    weavy.next(...Array.from({ length: 3 }, () => answers[answer] ?? Response.error))
+    weavy.next(...Array.from({ length: 6 }, () => answers[answer] ?? Response.error))
     const { broker } = createTestBroker({
       ...(users[user] && { user: users[user] }),
       store: stored,

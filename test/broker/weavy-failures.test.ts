@@ -1,6 +1,7 @@
 import { HttpResponse } from 'msw'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
+import { MAX_ANSWER_BYTES } from '../../src/broker/exchange.js'
+import { MAX_TOKEN_LENGTH, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
 import { ask, createTestBroker } from './ask.js'
 import { createDeferred } from './deferred.js'
@@ -40,7 +41,6 @@ describe('Weavy fails', () => {
     ['breaks', withStatus(500), 503, /500/],
     ['is down', withStatus(503), 503, /503/],
     ['is down behind a proxy', withStatus(502), 503, /502/],
-    ['refuses the connection', () => HttpResponse.error(), 503, /cannot be reached/],
     ['limits the rate', withStatus(429), 429, /429/],
     ['answers HTML', () => HttpResponse.html('<h1>secret wyu_leaked</h1>'), 502, /not JSON.*weavyUrl/],
     ['answers nothing', () => new Response(''), 502, /not JSON/],
@@ -59,6 +59,30 @@ describe('Weavy fails', () => {
       () => HttpResponse.json({ access_token: 42 }),
       502,
       /no user token/,
+    ],
+    [
+      'answers a token that is an object',
+      () => HttpResponse.json({ access_token: { toString: 1 } }),
+      502,
+      /no user token/,
+    ],
+    [
+      'answers a token that fits into no header',
+      () => HttpResponse.json({ access_token: `wyu_leaked${'x'.repeat(MAX_TOKEN_LENGTH)}` }),
+      502,
+      /token is longer than 4096/,
+    ],
+    [
+      'answers a life that is an object',
+      () => HttpResponse.json({ access_token: 'wyu_leaked', expires_in: { valueOf: 1 } }),
+      502,
+      /expires_in/,
+    ],
+    [
+      'answers more than a token needs',
+      () => HttpResponse.json({ access_token: 'wyu_leaked', more: 'x'.repeat(MAX_ANSWER_BYTES) }),
+      502,
+      /larger than 65536 bytes/,
     ],
     [
       'answers a token with a line break',
@@ -112,6 +136,14 @@ describe('Weavy fails', () => {
       expect(weavy.calls).toHaveLength(1)
     },
   )
+
+  it('refuses the connection twice: 503, and nothing quoted', async () => {
+    weavy.next(() => HttpResponse.error())
+    const { status, lines } = await askOnce(() => HttpResponse.error())
+    expect(status).toBe(503)
+    expect(lines).toEqual([expect.stringMatching(/cannot be reached/)])
+    expect(weavy.calls).toHaveLength(2)
+  })
 
   it('a failure is not kept: the next request asks again', async () => {
     const { broker } = await askOnce(withStatus(503))

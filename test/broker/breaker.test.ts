@@ -1,0 +1,221 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { admit, failed } from '../../src/broker/breaker.js'
+import { Problem } from '../../src/broker/problem.js'
+import { createWeavyApi, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
+import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
+import { createDeferred } from './deferred.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+const REST_MS = DEFAULT_RETRY_AFTER * 1000
+
+const issuing = () => Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+const withStatus =
+  (status: number, headers = {}) =>
+  () =>
+    new Response(null, { status, headers })
+
+/** Weavy as the broker calls it, its answers in the hand of the test. */
+function createStage(answer: () => Response | Promise<Response> = issuing) {
+  const lines: string[] = []
+  const fetch = vi.fn<typeof globalThis.fetch>(async () => answer())
+  const weavy = createWeavyApi(
+    { weavyUrl: () => 'https://acme.weavy.test', apiKey: () => 'wys_key', expiresIn: 3600, fetch },
+    (line) => void lines.push(line),
+  )
+  /** What becomes of a request: its token, or the code of its problem. */
+  async function issue(uid: string) {
+    try {
+      return (await weavy.issueToken(uid, {})).token
+    } catch (error) {
+      expect(error).toBeInstanceOf(Problem)
+      const { code, headers, logLine } = error as Problem
+      if (logLine !== undefined) lines.push(logLine)
+      return `${code} ${headers?.['Retry-After'] ?? ''}`.trim()
+    }
+  }
+  const issueAll = (count: number) => Promise.all(Array.from({ length: count }, (_, i) => issue(`u${i}-`)))
+  return { weavy, lines, fetch, issue, issueAll, answerWith: (next: typeof answer) => (answer = next) }
+}
+
+describe('while Weavy hangs', () => {
+  async function start() {
+    const stage = createStage(() => new Promise(() => {}))
+    const first = stage.issueAll(200)
+    await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
+    expect(await first).toEqual(Array(200).fill('weavy_timeout'))
+    expect(stage.lines).toEqual([expect.stringContaining('did not answer within 8000 ms')])
+    stage.fetch.mockClear()
+    return stage
+  }
+
+  it('the next 200 users are told at once, and one call at a time goes out to see', async () => {
+    const { fetch, issueAll, lines } = await start()
+    expect(await issueAll(200)).toEqual(Array(200).fill('weavy_unavailable 5'))
+    expect(fetch).not.toHaveBeenCalled()
+
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    const replies = issueAll(200)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(fetch).toHaveBeenCalledOnce()
+    await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
+    expect(await replies).toEqual(['weavy_timeout', ...Array(199).fill('weavy_unavailable 1')])
+    expect(lines).toHaveLength(1)
+  })
+
+  it('the first answer ends it, with one line that counts', async () => {
+    const { fetch, issueAll, issue, lines, answerWith } = await start()
+    await issueAll(50)
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    answerWith(issuing)
+    expect(await issue('u1-')).toBe('wyu_1')
+    expect(await issueAll(20)).toEqual(Array(20).fill('wyu_1'))
+    expect(fetch).toHaveBeenCalledTimes(21)
+    expect(lines.slice(1)).toEqual(['Weavy issues tokens again. Requests that failed meanwhile: 250.'])
+  })
+
+  it('a call that went out to see and never came back holds nobody up: some runtimes drop it with its client', () => {
+    const problem = new Problem('rate_limited', 'line', { 'Retry-After': '5' }, 'everybody')
+    const up = { status: 'up', since: 0 } as const
+    const down = failed(up, { uid: 'u1-', began: 0, problem }, 0, false)
+    const [probed, refused] = admit(down, REST_MS, 9_000)
+    expect(refused).toBeUndefined()
+    expect(admit(probed, REST_MS + 9_000, 9_000)[1]?.code).toBe('rate_limited')
+    expect(admit(probed, REST_MS + 9_001, 9_000)[1]).toBeUndefined()
+  })
+})
+
+describe('when Weavy says itself that it is down', () => {
+  it.each([
+    ['limits the rate', withStatus(429, { 'Retry-After': '60' }), 'rate_limited', 60],
+    ['limits the rate and does not say for how long', withStatus(429), 'rate_limited', 5],
+    ['is down and says for how long', withStatus(503, { 'Retry-After': '30' }), 'weavy_unavailable', 30],
+    ['refuses the key', withStatus(401), 'broker_refused', 5],
+  ])('%s: no request goes out before that is over, and it is one line', async (_, answer, code, seconds) => {
+    const { fetch, issue, issueAll, lines, answerWith } = createStage(answer)
+    expect(await issue('u0-')).toMatch(new RegExp(`^${code}`))
+    expect(await issueAll(500)).toEqual(Array(500).fill(`${code} ${seconds}`))
+    await vi.advanceTimersByTimeAsync(seconds * 1000 - 2_500)
+    expect(await issue('u1-')).toBe(`${code} 3`)
+    expect(fetch).toHaveBeenCalledOnce()
+    expect(lines).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(2_500)
+    answerWith(issuing)
+    expect(await issue('u1-')).toBe('wyu_1')
+    expect(lines.slice(1)).toEqual(['Weavy issues tokens again. Requests that failed meanwhile: 502.'])
+  })
+
+  it('another reason is another line, each of them once', async () => {
+    const { issue, lines, answerWith } = createStage(withStatus(503))
+    for (const answer of [
+      withStatus(503),
+      withStatus(503),
+      withStatus(401),
+      withStatus(503),
+      withStatus(401),
+    ]) {
+      answerWith(answer)
+      await issue(`u${Math.random()}-`)
+      await vi.advanceTimersByTimeAsync(REST_MS)
+    }
+    expect(lines).toEqual([expect.stringContaining('503'), expect.stringContaining('401')])
+  })
+
+  it('a longer Retry-After of a call that began before is obeyed', async () => {
+    const calls = [createDeferred<Response>(), createDeferred<Response>()]
+    const { issue, fetch } = createStage(() => calls[fetch.mock.calls.length - 1]?.promise ?? issuing())
+    const replies = [issue('u1-'), issue('u2-')]
+    calls[0]?.resolve(withStatus(429, { 'Retry-After': '5' })())
+    await vi.advanceTimersByTimeAsync(1_000)
+    calls[1]?.resolve(withStatus(429, { 'Retry-After': '60' })())
+    await Promise.all(replies)
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(await issue('u3-')).toBe('rate_limited 30')
+  })
+
+  it('the success of a call that began before it ends nothing', async () => {
+    const late = createDeferred<Response>()
+    const { issue, fetch, answerWith } = createStage(() => late.promise)
+    const before = issue('u1-')
+    await vi.advanceTimersByTimeAsync(1)
+    answerWith(withStatus(429, { 'Retry-After': '60' }))
+    await issue('u2-')
+    late.resolve(issuing())
+    expect(await before).toBe('wyu_1')
+    expect(await issue('u3-')).toBe('rate_limited 60')
+    expect(fetch).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('a failure that may be about one user', () => {
+  it.each([
+    ['a 500', withStatus(500)],
+    ['a 403', withStatus(403)],
+    ['no token', () => Response.json({})],
+  ])('%s shuts nobody else out, however often that user asks, and is one line', async (_, answer) => {
+    const { fetch, issue, lines, answerWith } = createStage(answer)
+    for (let i = 0; i < 5; i++) await issue('poison-')
+    expect(fetch).toHaveBeenCalledTimes(5)
+    expect(lines).toHaveLength(1)
+    answerWith(issuing)
+    expect(await issue('u1-')).toBe('wyu_1')
+    expect(lines).toEqual([
+      expect.anything(),
+      'Weavy issues tokens again. Requests that failed meanwhile: 5.',
+    ])
+  })
+
+  it('counts for everybody when a second user meets it before anybody has a success', async () => {
+    const { fetch, issue, answerWith } = createStage(withStatus(500))
+    await issue('u1-')
+    await issue('u2-')
+    answerWith(issuing)
+    expect(await issue('u3-')).toBe('weavy_unavailable 5')
+    expect(fetch).toHaveBeenCalledTimes(2)
+  })
+
+  it('does not add up over successes', async () => {
+    const { issue, lines, answerWith } = createStage()
+    for (const uid of ['u1-', 'u2-', 'u3-']) {
+      answerWith(withStatus(500))
+      expect(await issue(uid)).toBe('weavy_unavailable 5')
+      answerWith(issuing)
+      expect(await issue('other-')).toBe('wyu_1')
+      await vi.advanceTimersByTimeAsync(1)
+    }
+    expect(lines).toHaveLength(3)
+  })
+
+  it('a user whom Weavy does not take is no outage: Weavy has answered', async () => {
+    const { issue, issueAll, lines, answerWith } = createStage(withStatus(503))
+    await issue('u1-')
+    answerWith(withStatus(422))
+    expect(await issueAll(3)).toEqual(Array(3).fill('request_refused'))
+    answerWith(withStatus(503))
+    await issue('u2-')
+    answerWith(issuing)
+    expect(await issue('u3-')).toBe('wyu_1')
+    expect(lines).toHaveLength(5)
+  })
+})
+
+it('a failure of a call that began before Weavy was up again is old news', async () => {
+  const old = createDeferred<Response>()
+  const { issue, answerWith } = createStage(() => old.promise)
+  const before = issue('u1-')
+  await vi.advanceTimersByTimeAsync(1)
+  answerWith(withStatus(401))
+  await issue('u2-')
+  await vi.advanceTimersByTimeAsync(REST_MS)
+  answerWith(issuing)
+  expect(await issue('u3-')).toBe('wyu_1')
+  old.resolve(withStatus(401)())
+  expect(await before).toBe('broker_refused')
+  expect(await issue('u4-')).toBe('wyu_1')
+})
