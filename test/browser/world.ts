@@ -17,7 +17,7 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** A stand-in environment and broker of its own for one test, outside the browser. */
 export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> = {}) {
-  const { id, weavyUrl, tokenUrl } = await commands.startWorld({
+  const { id, weavyUrl, tokenUrl, sampleUrl } = await commands.startWorld({
     ...options,
     allowedOrigins: [location.origin],
   })
@@ -25,6 +25,7 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
   return {
     weavyUrl,
     tokenUrl,
+    sampleUrl,
     look: () => order({ do: 'look' }),
     setFault: (fault: Fault | null) => order({ do: 'fault', fault }),
     setLifetime: (seconds: number | null) => order({ do: 'lifetime', seconds }),

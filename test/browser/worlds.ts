@@ -4,6 +4,7 @@ import { listen } from '../../demo/stand-in/listen.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
 import { createWorld, type World } from '../../demo/stand-in/world.js'
 import { rowWorlds } from './row-worlds.js'
+import { createSampleServer, type SampleRequest } from './sample-server.js'
 
 /** What a test may do to its world. */
 export type WorldOrder =
@@ -20,15 +21,22 @@ export interface WorldAddress {
   id: number
   weavyUrl: string
   tokenUrl: string
+  /** Where a broker serves that behaves as Weavy's sample servers do. */
+  sampleUrl: string
 }
 
 export interface WorldReport {
   weavy: readonly RequestRecord[]
   broker: readonly BrokerRequest[]
+  sample: readonly SampleRequest[]
   hubUsers: string[]
 }
 
-const worlds = new Map<number, World>()
+interface Served extends World {
+  readonly sample: readonly SampleRequest[]
+}
+
+const worlds = new Map<number, Served>()
 let lastId = 0
 
 async function obey(world: World, order: WorldOrder): Promise<void> {
@@ -63,8 +71,19 @@ app.post('/worlds', async (c) => {
   lastId += 1
   const id = lastId
   const world = await createWorld(await c.req.json())
-  worlds.set(id, world)
-  const address: WorldAddress = { id, weavyUrl: world.weavy.url, tokenUrl: world.tokenUrl }
+  const sample = createSampleServer(world.weavy.url, world.weavy.apiKey, () => world.user)
+  const server = await listen((request) => sample.fetch(request))
+  const closeWorld = world.close
+  const close = async () => {
+    await Promise.all([closeWorld(), server.close()])
+  }
+  worlds.set(id, Object.assign(world, { sample: sample.requests, close }))
+  const address: WorldAddress = {
+    id,
+    weavyUrl: world.weavy.url,
+    tokenUrl: world.tokenUrl,
+    sampleUrl: `${server.url}/api/token`,
+  }
   return c.json(address)
 })
 app.post('/worlds/:id', async (c) => {
@@ -74,8 +93,8 @@ app.post('/worlds/:id', async (c) => {
   const order: WorldOrder = await c.req.json()
   await obey(world, order)
   if (order.do === 'close') worlds.delete(id)
-  const { weavy, broker } = world
-  return c.json({ weavy: weavy.requests, broker: broker.requests, hubUsers: weavy.hubUids() })
+  const { weavy, broker, sample } = world
+  return c.json({ weavy: weavy.requests, broker: broker.requests, sample, hubUsers: weavy.hubUids() })
 })
 const { url } = await listen((request) => app.fetch(request))
 process.once('disconnect', () => process.exit())

@@ -1,0 +1,317 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import {
+  get,
+  instancesOf,
+  messenger,
+  quiet,
+  reasonOf,
+  upload,
+  userPath,
+  visibleText,
+  type WeavyConstructor,
+  type WeavyInstance,
+  type World,
+} from './instances.js'
+import { openPage } from './page.js'
+import { refusedForToken, sleep, startWorld } from './world.js'
+
+const ALICES = 'Welcome, Alice'
+
+const appearsWithin = (ms: number, text: string, root?: Node) =>
+  vi.waitFor(() => expect(visibleText(root)).toContain(text), { timeout: ms, interval: 20 })
+
+/** All that an instance holds, and the tab keeps. */
+const contentOf = ({ queryClient }: WeavyInstance) =>
+  JSON.stringify([
+    queryClient
+      .getQueryCache()
+      .getAll()
+      .map(({ state }) => state.data),
+    queryClient
+      .getMutationCache()
+      .getAll()
+      .map(({ state }) => state),
+    { ...sessionStorage },
+  ])
+
+const posts = async (world: World, path: RegExp) =>
+  (await world.look()).weavy.filter((request) => request.method === 'POST' && path.test(request.path))
+
+/** What one user began is not another's, and a dead token is no reason to fail. */
+export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
+  const { connected, builtIn } = instancesOf(Weavy)
+  const start = () => startWorld({ lifetimeSeconds: 600, version })
+  beforeEach(() => sessionStorage.clear())
+
+  describe('a broker whose store holds a dead token, as Weavy’s sample server keeps it', () => {
+    const deadWorld = async () => {
+      const world = await start()
+      await fetch(world.sampleUrl)
+      await world.revokeAll()
+      return world
+    }
+
+    test('the messenger shows its conversations, as with the built-in', async () => {
+      for (const make of [
+        (world: World) => void builtIn({ ...world, tokenUrl: world.sampleUrl }),
+        (world: World) => void connected(world, { tokenUrl: world.sampleUrl, user: 'alice' }),
+      ]) {
+        await using world = await deadWorld()
+        make(world)
+        messenger()
+        await appearsWithin(3000, ALICES)
+        document.body.replaceChildren()
+      }
+    })
+
+    test.each([1, 3, 20])('%i first requests at once are answered 200 after one refresh', async (count) => {
+      await using world = await deadWorld()
+      const { weavy } = connected(world, { tokenUrl: world.sampleUrl, user: 'alice' })
+      expect(await Promise.all([...Array(count)].map(() => get(weavy)))).toEqual(Array(count).fill(200))
+      expect((await world.look()).sample.filter(({ refresh }) => refresh)).toHaveLength(1)
+    })
+  })
+
+  test('two revocations two seconds apart: all is answered, with one refresh each', async () => {
+    await using world = await start()
+    const { weavy } = connected(world, { tokenUrl: world.sampleUrl })
+    expect(await get(weavy)).toBe(200)
+    const waits: number[] = []
+    const burst = () =>
+      [...Array(10)].map(async () => {
+        const begun = performance.now()
+        expect(await get(weavy, '&delay=300')).toBe(200)
+        waits.push(performance.now() - begun)
+      })
+    for (let round = 0; round < 2; round++) {
+      const calls = burst()
+      await sleep(100)
+      await world.revokeAll()
+      await Promise.all(calls)
+      await sleep(2000)
+    }
+    expect((await world.look()).sample.filter(({ refresh }) => refresh)).toHaveLength(2)
+    // Two requests of 300 ms, a refresh, and the pause before a second refusal of a young token.
+    expect(Math.max(...waits)).toBeLessThan(2500)
+  })
+
+  describe('alice’s request in the air when the app switches', () => {
+    const sends = {
+      fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?delay=600', { method: 'POST', body: '{}' }),
+      upload: (weavy: WeavyInstance) => {
+        const body = new FormData()
+        body.append('blob', new Blob(['hers']), 'hers.txt')
+        return weavy.upload('/api/blobs?delay=600', 'POST', body, '')
+      },
+    }
+    for (const [kind, send] of Object.entries(sends))
+      test.each(['bob', null])(
+        `a ${kind} that is refused after setUser(%j) is not sent again`,
+        async (next) => {
+          await using world = await start()
+          const { source, weavy } = connected(world, { user: 'alice' })
+          expect(await get(weavy)).toBe(200)
+          const call = reasonOf(send(weavy))
+          await sleep(200)
+          await world.revokeAll()
+          await world.signIn(next)
+          source.setUser(next)
+          expect(await call).toMatchObject({ name: 'TokenError', code: 'superseded' })
+          await sleep(1200)
+          expect((await posts(world, /blobs/)).filter(({ uid }) => uid !== 'alice')).toEqual([])
+          expect(weavy.network?.isPending).toBe(false)
+        },
+      )
+
+    test('the built-in sends it again as bob', async () => {
+      await using world = await start()
+      const weavy = builtIn(world)
+      expect(await get(weavy)).toBe(200)
+      const call = sends.fetch(weavy).catch(() => {})
+      await sleep(200)
+      await world.revokeAll()
+      await world.signIn('bob')
+      await call
+      expect((await posts(world, /blobs/)).map(({ uid }) => uid)).toEqual(['alice', 'bob'])
+    })
+  })
+
+  describe('what alice began and has not sent', () => {
+    const mutate = (weavy: WeavyInstance, onMutate: () => Promise<void>) =>
+      weavy.queryClient
+        .getMutationCache()
+        .build(weavy.queryClient, { onMutate, mutationFn: () => upload(weavy) })
+        .execute(undefined)
+        .catch(() => {})
+
+    test('a file that is hashed while the app switches is never posted', async () => {
+      await using world = await start()
+      const { source, weavy } = connected(world, { user: 'alice' })
+      expect(await get(weavy)).toBe(200)
+      let hashed = () => {}
+      void mutate(weavy, () => new Promise((resolve) => (hashed = resolve)))
+      await sleep(50)
+      await world.signIn('bob')
+      source.setUser('bob')
+      hashed()
+      expect(await get(weavy)).toBe(200)
+      await sleep(500)
+      expect(await posts(world, /blobs/)).toEqual([])
+    })
+
+    test('a message that waits for the network is never sent as bob', async () => {
+      await using world = await start()
+      const { source, weavy } = connected(world, { user: 'alice' })
+      expect(await get(weavy)).toBe(200)
+      window.dispatchEvent(new Event('offline'))
+      void mutate(weavy, async () => {})
+      await sleep(50)
+      await world.signIn('bob')
+      source.setUser('bob')
+      window.dispatchEvent(new Event('online'))
+      await sleep(500)
+      expect(await get(weavy)).toBe(200)
+      await sleep(1500)
+      expect(await posts(world, /blobs/)).toEqual([])
+      expect(contentOf(weavy)).not.toContain('hello.txt')
+    })
+  })
+
+  describe('content at rest', () => {
+    /** A page of a user with a messenger, in a frame. */
+    const visit = async (world: World, user: string) => {
+      await world.signIn(user)
+      const page = await openPage(version)
+      const source = page.createTokenSource({ tokenUrl: world.tokenUrl, user })
+      const weavy = new page.Weavy({ url: world.weavyUrl })
+      page.connectWeavy(source, weavy)
+      page.document.body.append(page.document.createElement('wy-messenger'))
+      return { ...page, source, weavy }
+    }
+
+    test.each([
+      ['setUser(null) and', true],
+      ['only', false],
+    ])('after %s a page load as bob nothing of alice is shown or kept', async (_, isTold) => {
+      await using world = await start()
+      const hers = await visit(world, 'alice')
+      await appearsWithin(10_000, ALICES, hers.document.body)
+      await quiet(world)
+      await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 5000)
+      if (isTold) hers.source.setUser(null)
+      hers.leave()
+
+      const his = await visit(world, 'bob')
+      const shown: string[] = []
+      const until = performance.now() + 4000
+      while (performance.now() < until) {
+        shown.push(visibleText(his.document.body))
+        await new Promise((resolve) => requestAnimationFrame(resolve))
+      }
+      expect(shown.at(-1)).toContain('Welcome, Bob')
+      expect(shown.filter((text) => text.includes(ALICES))).toEqual([])
+      expect(contentOf(his.weavy)).not.toContain(ALICES)
+    })
+
+    test('a page load as alice again shows what the tab kept', async () => {
+      await using world = await start()
+      const first = await visit(world, 'alice')
+      await appearsWithin(10_000, ALICES, first.document.body)
+      await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 5000)
+      first.leave()
+      const second = await visit(world, 'alice')
+      await sleep(50)
+      expect(contentOf(second.weavy)).toContain(ALICES)
+    })
+
+    test('after setUser(bob) nothing of alice is in the caches or in sessionStorage, also 2 s later', async () => {
+      await using world = await start()
+      const { source, weavy } = connected(world, { user: 'alice' })
+      messenger()
+      await appearsWithin(10_000, ALICES)
+      await world.signIn('bob')
+      source.setUser('bob')
+      await sleep(2000)
+      expect(contentOf(weavy)).not.toContain(ALICES)
+      expect(contentOf(weavy)).toContain('Welcome, Bob')
+    })
+  })
+
+  describe('what is no switch', () => {
+    test('a first caller who leaves, and a signed_out of the broker, drop nothing', async () => {
+      await using world = await start()
+      const { source, weavy } = connected(world, { user: 'alice' })
+      const abort = new AbortController()
+      const first = reasonOf(source.getToken({ signal: abort.signal }))
+      messenger()
+      abort.abort()
+      await first
+      await appearsWithin(10_000, ALICES)
+      await quiet(world)
+      const before = (await world.look()).weavy.length
+      await world.signIn(null)
+      await world.revokeAll()
+      await reasonOf(weavy.fetch(userPath()))
+      await sleep(300)
+      expect(visibleText()).toContain(ALICES)
+      expect((await world.look()).weavy.length - before).toBeLessThanOrEqual(3)
+      expect((await world.look()).hubUsers).toEqual(['alice'])
+    })
+
+    test('the hub’s refusal and a slow request’s refusal of one token cost one refresh', async () => {
+      await using world = await start()
+      const { weavy } = connected(world, { user: 'alice' })
+      messenger()
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 10_000)
+      await quiet(world)
+      const slow = get(weavy, '&delay=3000')
+      await sleep(100)
+      await world.revokeAll()
+      await world.dropHubs()
+      expect(await slow).toBe(200)
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 15_000)
+      expect((await world.look()).broker.filter(({ refresh }) => refresh)).toHaveLength(1)
+    })
+
+    test('whenTokenIsValid() resolves, as with the built-in', async () => {
+      await using world = await start()
+      for (const weavy of [builtIn(world), connected(world).weavy]) {
+        const valid = weavy.whenTokenIsValid()
+        await get(weavy)
+        await valid
+      }
+    })
+  })
+
+  test('an instance of a same-origin frame is connected as any other', async () => {
+    await using world = await start()
+    const page = await openPage(version)
+    const weavy = new page.Weavy({ url: world.weavyUrl })
+    const { source } = connected(world, { user: 'alice' })
+    const { connectWeavy } = await import('weavy-token')
+    connectWeavy(source, weavy)
+    expect(await get(weavy)).toBe(200)
+    await world.revokeAll()
+    expect(await get(weavy)).toBe(200)
+    expect(refusedForToken(await world.look())).toHaveLength(1)
+  })
+
+  test('a <wy-context> element is connected through its instance', async () => {
+    await using world = await start()
+    const { source } = connected(world, { user: 'alice' })
+    const { connectWeavy } = await import('weavy-token')
+    const element = document.createElement('wy-context')
+    element.setAttribute('url', world.weavyUrl)
+    document.body.append(element)
+    connectWeavy(source, element as never)
+    messenger()
+    await appearsWithin(10_000, ALICES)
+    await quiet(world)
+    await world.signIn('bob')
+    const before = (await world.look()).weavy.length
+    source.setUser('bob')
+    await appearsWithin(10_000, 'Welcome, Bob')
+    const since = (await world.look()).weavy.slice(before).filter(({ kind }) => kind === 'api')
+    expect(since.filter(({ uid }) => uid === 'alice')).toEqual([])
+  })
+}

@@ -1,0 +1,4 @@
+import { Weavy } from 'uikit-web-27'
+import { expose } from './expose.js'
+
+expose(Weavy)

@@ -1,0 +1,4 @@
+import { Weavy } from 'uikit-web-31'
+import { expose } from './expose.js'
+
+expose(Weavy)
