@@ -1,0 +1,283 @@
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { connectWeavy, createTokenSource, type WeavyLike } from '../../src/index.js'
+
+const openSource = (user?: string | null) => {
+  let issued = 0
+  const source = createTokenSource({
+    user,
+    fetchToken: async () => {
+      issued += 1
+      return { access_token: `wyu_${user}_${issued}`, expires_in: 3600 }
+    },
+  })
+  onTestFinished(source.close)
+  return source
+}
+
+/** An instance that asks for tokens as the UIKit does, and counts what is done to its content. */
+function createInstance(members: object = {}) {
+  const sent: string[] = []
+  const instance = {
+    tokenFactory: undefined as WeavyLike['tokenFactory'],
+    url: new URL('https://weavy.example'),
+    sent,
+    reset: vi.fn(async () => {}),
+    disconnect: vi.fn(async () => {}),
+    getToken: async (_refresh?: boolean) => 'wyu_own',
+    async fetch(_path: string) {
+      const token = await this.getToken()
+      if (this.url) sent.push(token)
+      return new Response('{}')
+    },
+    ...members,
+  }
+  return instance
+}
+
+const stubStorage = () => {
+  const kept: Record<string, string> = {}
+  const methods = {
+    getItem: (key: string) => kept[key] ?? null,
+    setItem: (key: string, value: string) => {
+      kept[key] = value
+    },
+    removeItem: (key: string) => {
+      delete kept[key]
+    },
+  }
+  const storage = new Proxy(kept, {
+    get: (_, name) => Reflect.get(methods, name),
+  })
+  vi.stubGlobal('sessionStorage', storage)
+  return kept
+}
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
+
+test('an instance without getToken that was connected twice is restored', () => {
+  vi.stubGlobal('reportError', vi.fn())
+  const own = async () => 'wyu_own'
+  const weavy: WeavyLike = { tokenFactory: own }
+  const first = connectWeavy(openSource(), weavy)
+  const second = connectWeavy(openSource(), weavy)
+  first()
+  expect(weavy.tokenFactory).not.toBe(own)
+  second()
+  expect(weavy).toEqual({ tokenFactory: own })
+})
+
+test('connecting to a closed source says so, and changes nothing', () => {
+  const source = openSource()
+  source.close()
+  const weavy = createInstance()
+  const before = { ...weavy }
+  expect(() => connectWeavy(source, weavy)).toThrow(/source is closed/)
+  expect({ ...weavy }).toEqual(before)
+})
+
+describe('content is dropped, and the hub reconnects,', () => {
+  const times = ({ reset, disconnect }: ReturnType<typeof createInstance>) => [
+    reset.mock.calls.length,
+    disconnect.mock.calls.length,
+  ]
+
+  test.each<[string, (source: ReturnType<typeof openSource>) => void]>([
+    ['setUser', (source) => source.setUser('bob')],
+    ['setUser(null)', (source) => source.setUser(null)],
+    ['clear', (source) => source.clear()],
+    ['close', (source) => source.close()],
+  ])('once at %s', (_, end) => {
+    const source = openSource('alice')
+    const weavy = createInstance()
+    connectWeavy(source, weavy)
+    expect(times(weavy)).toEqual([0, 0])
+    end(source)
+    expect(times(weavy)).toEqual([1, 1])
+  })
+
+  test('not for a caller who leaves, nor when the same source connects again', async () => {
+    const source = openSource('alice')
+    const weavy = createInstance()
+    const disconnect = connectWeavy(source, weavy)
+    const abort = new AbortController()
+    const call = source.getToken({ signal: abort.signal }).catch(() => {})
+    abort.abort()
+    await call
+    disconnect()
+    connectWeavy(source, weavy)
+    expect(times(weavy)).toEqual([0, 0])
+  })
+
+  test('when the instance moves to another source, or was left over a switch', () => {
+    const source = openSource('alice')
+    const weavy = createInstance()
+    connectWeavy(source, weavy)()
+    source.setUser('bob')
+    const disconnect = connectWeavy(source, weavy)
+    expect(times(weavy)).toEqual([1, 1])
+    disconnect()
+    connectWeavy(openSource('bob'), weavy)
+    expect(times(weavy)).toEqual([2, 2])
+  })
+})
+
+describe('content that an earlier page left in sessionStorage', () => {
+  const CONTENT = 'WEAVY_QUERY_OFFLINE_CACHE'
+  const visit = async (user: string | null | undefined) => {
+    vi.useFakeTimers()
+    const weavy = createInstance()
+    const disconnect = connectWeavy(openSource(user), weavy)
+    await vi.advanceTimersByTimeAsync(3000)
+    disconnect()
+    return weavy.reset.mock.calls.length
+  }
+
+  test.each<[string, string | null | undefined, string | null | undefined, boolean]>([
+    ['is kept for the same user', 'alice', 'alice', true],
+    ['is dropped for another', 'alice', 'bob', false],
+    ['is dropped for nobody', 'alice', null, false],
+    ['is kept while the broker decides', undefined, undefined, true],
+    ['is dropped when a user is named', undefined, 'alice', false],
+  ])('%s', async (_, before, after, isKept) => {
+    const kept = stubStorage()
+    await visit(before)
+    kept[CONTENT] = 'hers'
+    kept['of the app'] = 'stays'
+    expect(await visit(after)).toBe(isKept ? 0 : 1)
+    expect([kept[CONTENT], kept['of the app']]).toEqual([isKept ? 'hers' : undefined, 'stays'])
+  })
+
+  test('is dropped when nobody knows whose it is, also what the UIKit writes a second late', async () => {
+    vi.useFakeTimers()
+    const kept = stubStorage()
+    kept[CONTENT] = 'somebody’s'
+    const source = openSource('alice')
+    connectWeavy(source, createInstance())
+    expect(kept[CONTENT]).toBeUndefined()
+    kept[CONTENT] = 'written late'
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(kept[CONTENT]).toBeUndefined()
+    source.setUser('bob')
+    kept[CONTENT] = 'written late'
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(kept[CONTENT]).toBeUndefined()
+    expect(JSON.stringify(kept)).not.toMatch(/alice|bob/)
+  })
+
+  test('a storage that is blocked hinders nothing', async () => {
+    const blocked = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error('blocked')
+        },
+        ownKeys: () => {
+          throw new Error('blocked')
+        },
+      },
+    )
+    vi.stubGlobal('sessionStorage', blocked)
+    const weavy = createInstance()
+    connectWeavy(openSource('alice'), weavy)
+    expect((await weavy.fetch('/api/user')).status).toBe(200)
+  })
+})
+
+describe('the self-check', () => {
+  const connectedWith = (members: object) => {
+    const reportError = vi.fn()
+    vi.stubGlobal('reportError', reportError)
+    const weavy = createInstance(members)
+    connectWeavy(openSource('alice'), weavy)
+    return { weavy, reportError }
+  }
+
+  test('an instance whose fetch uses a private member answers every call, and says so once', async () => {
+    class Private {
+      #sent: string[] = []
+      tokenFactory = undefined
+      getToken = async () => 'wyu_own'
+      async fetch(_: string) {
+        this.#sent.push(await this.getToken())
+        return new Response(this.#sent.at(-1))
+      }
+    }
+    class PrivateFirst extends Private {
+      #calls = 0
+      override async fetch(path: string) {
+        this.#calls += 1
+        return super.fetch(path)
+      }
+    }
+    for (const Instance of [Private, PrivateFirst]) {
+      const reportError = vi.fn()
+      vi.stubGlobal('reportError', reportError)
+      const weavy = new Instance()
+      connectWeavy(openSource('alice'), weavy)
+      for (let n = 0; n < 3; n++) expect(await (await weavy.fetch('/')).text()).toBe('wyu_alice_1')
+      expect(reportError).toHaveBeenCalledTimes(1)
+    }
+  })
+
+  test('one that does not reach its token through this falls back, and says so once', async () => {
+    const { weavy, reportError } = connectedWith({})
+    const bound = createInstance()
+    bound.fetch = bound.fetch.bind(bound)
+    connectWeavy(openSource('alice'), bound)
+    for (let n = 0; n < 3; n++) expect((await bound.fetch('/')).status).toBe(200)
+    expect(bound.sent).toEqual(Array(3).fill('wyu_alice_1'))
+    expect(reportError).toHaveBeenCalledTimes(1)
+    expect((await weavy.fetch('/')).status).toBe(200)
+    expect(reportError).toHaveBeenCalledTimes(1)
+  })
+
+  test('a mistake of the caller’s is the caller’s, and no reason to fall back', async () => {
+    const { weavy, reportError } = connectedWith({
+      async fetch(path: string) {
+        return new Response(new URL(path).href)
+      },
+    })
+    await expect(weavy.fetch('no url')).rejects.toThrow(TypeError)
+    expect(reportError).not.toHaveBeenCalled()
+  })
+
+  test('a request that failed on the network is not sent twice', async () => {
+    const fetch = vi.fn(async () => {
+      throw new TypeError('Failed to fetch')
+    })
+    vi.stubGlobal('fetch', fetch)
+    const { weavy, reportError } = connectedWith({
+      async fetchOptions() {
+        return { headers: { Authorization: `Bearer ${await (this as unknown as WeavyLike).getToken?.()}` } }
+      },
+      getToken: async () => 'wyu_own',
+      async fetch(path: string) {
+        // biome-ignore lint/suspicious/noExplicitAny: as the UIKit has it
+        return globalThis.fetch(path, { ...(await (this as any).fetchOptions()) })
+      },
+    })
+    await expect(weavy.fetch('/')).rejects.toThrow('Failed to fetch')
+    expect(fetch).toHaveBeenCalledTimes(1)
+    expect(reportError).not.toHaveBeenCalled()
+  })
+})
+
+describe('who can be connected', () => {
+  test.each(['weavy', 'weavyContext'])('an element that holds its instance as %s', async (name) => {
+    const weavy = createInstance()
+    const disconnect = connectWeavy(openSource('alice'), { tokenFactory: null, [name]: weavy })
+    expect(await weavy.getToken()).toBe('wyu_alice_1')
+    disconnect()
+    expect(await weavy.getToken()).toBe('wyu_own')
+  })
+
+  test.each([
+    ['UIKit-React 19', { ...createInstance(), tokenFactoryInternal: async () => '' }],
+    ['dropin-js', { tokenFactory: undefined, environment: {} }],
+  ])('the client of %s is refused with the reason', (_, weavy) => {
+    expect(() => connectWeavy(openSource(), weavy)).toThrow(/tokenFactory/)
+  })
+})
