@@ -65,6 +65,8 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
   const follow = () => {
     session = source.session()
     session.signal.addEventListener('abort', onSessionOver)
+    // Whoever was told of the switch before may have ended this one, too.
+    if (session.over) onSessionOver()
   }
   const onSessionOver = () => {
     const { over } = session
@@ -91,7 +93,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     isMisfit = true
     restoreCalls()
     report(
-      'This Weavy instance does not ask its own getToken() for the token of a request, so its requests share one: a late refusal can cost a refresh more.',
+      'weavy does not ask its own getToken() for each request: its requests share a token, and a late refusal costs a refresh more.',
     )
   }
   const room = { source, weavy, own, forbidden: () => forbidden, misfit }
@@ -111,9 +113,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     }),
   })
   if (!getToken)
-    report(
-      'This Weavy instance has no getToken() to connect to: its tokenFactory is set, and asks only after a 401.',
-    )
+    report('weavy has no getToken() to connect to: its tokenFactory is set, and asks only after a 401.')
   weavy.tokenFactory = factory
   follow()
   if (before && before !== session) startAfresh(before.over)

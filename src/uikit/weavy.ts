@@ -36,15 +36,15 @@ export interface WeavyLike {
 
 /** The instance that was given, or that of a `<wy-context>` element. Shape decides: it may be of another frame. */
 export function instanceOf(given: WeavyLike): WeavyLike {
-  const { weavy, weavyContext } = Object(given)
-  const instance = given && 'getToken' in Object(given) ? given : (weavy ?? weavyContext ?? given)
-  if ('tokenFactoryInternal' in Object(instance) || 'environment' in Object(instance))
+  const { getToken, weavy, weavyContext } = Object(given)
+  const instance = Object(getToken ? given : (weavy ?? weavyContext ?? given))
+  if ('tokenFactoryInternal' in instance || 'environment' in instance)
     throw new TypeError(
-      'weavy keeps tokens where nobody can reach them (UIKit-React 19, dropin-js): give it source.createTokenFactory() as its tokenFactory instead',
+      'weavy keeps tokens to itself (UIKit-React 19, dropin-js): set its tokenFactory to source.createTokenFactory()',
     )
-  if (Object(instance) !== instance || !('tokenFactory' in instance) || instance.isDestroyed)
+  if (!('tokenFactory' in instance) || instance.isDestroyed)
     throw new TypeError(
-      'weavy must be a living Weavy instance of @weavy/uikit-web, or a <wy-context> that is defined',
+      'weavy must be a living Weavy instance of @weavy/uikit-web, or a defined <wy-context>',
     )
   return instance
 }

@@ -124,6 +124,18 @@ describe('content is dropped, and the hub reconnects,', () => {
   })
 })
 
+test('a source that a listener closes while it switches gives the instance back', async () => {
+  const source = openSource('alice')
+  const weavy = createInstance()
+  const { getToken } = weavy
+  source.subscribe(() => source.close())
+  connectWeavy(source, weavy)
+  source.setUser('bob')
+  await source.getToken().catch(() => {})
+  expect(weavy.getToken).toBe(getToken)
+  expect(weavy.disconnect).toHaveBeenCalled()
+})
+
 describe('content that an earlier page left in sessionStorage', () => {
   const CONTENT = 'WEAVY_QUERY_OFFLINE_CACHE'
   const visit = async (user: string | null | undefined) => {
