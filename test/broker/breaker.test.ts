@@ -113,15 +113,9 @@ describe('when Weavy says itself that it is down', () => {
 
   it('another reason is another line, each of them once', async () => {
     const { issue, lines, answerWith } = createStage(withStatus(503))
-    for (const answer of [
-      withStatus(503),
-      withStatus(503),
-      withStatus(401),
-      withStatus(503),
-      withStatus(401),
-    ]) {
-      answerWith(answer)
-      await issue(`u${Math.random()}-`)
+    for (const [i, status] of [503, 503, 401, 503, 401].entries()) {
+      answerWith(withStatus(status))
+      await issue(`u${i}-`)
       await vi.advanceTimersByTimeAsync(REST_MS)
     }
     expect(lines).toEqual([expect.stringContaining('503'), expect.stringContaining('401')])
