@@ -55,7 +55,7 @@ export function admit(health: Health, now: number, maxCallMs: number): readonly 
 }
 
 /** Weavy has answered. What began before the trouble did says nothing about it. */
-export function answered(health: Health, began: number, now: number): Health {
+function answered(health: Health, began: number, now: number): Health {
   return health.status === 'up' || began < health.since ? health : { status: 'up', since: now }
 }
 
