@@ -33,8 +33,7 @@ export function createProfilePicker(profileFields: readonly string[], report: Re
 
   function tellDropped(found: Profile) {
     // What begins with _ or $ is the inside of an ORM's document.
-    const isNews = (name: string) => !known.has(name) && /^[a-z]\w{0,39}$/i.test(name)
-    const dropped = Object.keys(found).filter(isNews)
+    const dropped = Object.keys(found).filter((name) => !known.has(name) && /^[a-z]\w{0,39}$/i.test(name))
     if (dropped.length === 0 || known.size >= max) return
     for (const name of dropped) known.add(name)
     const names = dropped.join(', ')
