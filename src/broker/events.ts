@@ -1,3 +1,7 @@
+import { describeError } from './describe-error.js'
+import type { Outcome } from './user-tokens.js'
+import { isThenable } from './within.js'
+
 /**
  * What happened to one request, `broker.token()` included. Plain, frozen objects for any telemetry library; no token, API
  * key, user id or URL is in one.
@@ -5,8 +9,8 @@
  * - `reused`: a stored token was the answer
  * - `issued`: there was none, so Weavy was asked
  * - `replaced`: a newer one was wanted, so Weavy was asked
- * - `refused`: the broker said no, with a status of 401, 403, 405 or 429
- * - `failed`: something did not work: the app's `user()`, Weavy, or the broker
+ * - `refused`: nobody is signed in, or the request was not to be answered: a status below 500
+ * - `failed`: something did not work, the app's `user()`, Weavy, or the broker: a status of 500 and above
  */
 export type BrokerEvent =
   | (Answered & { readonly type: 'reused' })
@@ -17,7 +21,10 @@ export type BrokerEvent =
     })
   | (Answered & {
       readonly type: 'refused' | 'failed'
-      /** The last part of the problem's `type`: `not_signed_in`, `weavy_timeout`, … */
+      /**
+       * The last part of the problem's `type`: `not_signed_in`, `weavy_timeout`, …, or `answered_by_user` when `user()` threw a
+       * `Response`. One of a fixed few, so it is fit for a label.
+       */
       readonly code: string
     })
 
@@ -26,4 +33,37 @@ interface Answered {
   readonly status: number
   /** From the request to the answer, by the monotonic clock, in milliseconds. */
   readonly durationMs: number
+}
+
+/** Hands events to the app. A hook that fails harms nobody, and is told of once. */
+export function createEvents(onEvent: (event: BrokerEvent) => unknown, report: (line: string) => void) {
+  let isTold = false
+
+  function rescue(error: unknown) {
+    if (!isTold) report(`onEvent() failed: ${describeError(error)}`)
+    isTold = true
+  }
+
+  function tell(event: BrokerEvent) {
+    try {
+      const told = onEvent(Object.freeze(event))
+      if (isThenable(told)) told.then(undefined, rescue)
+    } catch (error) {
+      rescue(error)
+    }
+  }
+
+  /** Milliseconds since an instant of the monotonic clock. */
+  const since = (began: number) => performance.now() - began
+
+  return {
+    answered(how: Outcome['how'], called: boolean, began: number) {
+      const durationMs = since(began)
+      if (how === 'reused') tell({ type: how, status: 200, durationMs })
+      else tell({ type: how, status: 200, durationMs, called })
+    },
+    failed(code: string, status: number, began: number) {
+      tell({ type: status < 500 ? 'refused' : 'failed', status, durationMs: since(began), code })
+    },
+  }
 }

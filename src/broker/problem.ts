@@ -1,3 +1,5 @@
+import { TokenError, type TokenErrorCode } from '../errors.js'
+
 const problems = {
   not_signed_in: [401, 'Not signed in', 'Nobody is signed in to this app. Sign in, then ask again.'],
   user_not_allowed: [403, 'Not allowed', 'The app does not let this user ask for a token.'],
@@ -8,6 +10,11 @@ const problems = {
   ],
   method_not_allowed: [405, 'Method not allowed', 'Ask for a token with GET.'],
   rate_limited: [429, 'Too many requests', 'Weavy limits the rate of requests. Ask again after Retry-After.'],
+  replaced_too_often: [
+    429,
+    'Too many requests',
+    'The token of this user was replaced too often in a short time. Ask again after Retry-After.',
+  ],
   user_failed: [
     500,
     'Session lookup failed',
@@ -74,4 +81,23 @@ export function problemResponse(problem: Problem, headers: Record<string, string
     status,
     headers: { ...headers, ...problem.headers, 'Content-Type': 'application/problem+json' },
   })
+}
+
+const CODES: Partial<Record<number, TokenErrorCode>> = {
+  401: 'signed_out',
+  429: 'rate_limited',
+  503: 'unreachable',
+  504: 'timeout',
+}
+
+/** The same for server code. Its message is the fixed text; what the operator has to know is in the log. */
+export function tokenError(problem: Problem): TokenError & { readonly status: number } {
+  const [status, title, detail] = problems[problem.code]
+  const seconds = problem.headers?.['Retry-After']
+  const retryAfterMs = seconds === undefined ? undefined : Number(seconds) * 1000
+  const error = new TokenError(CODES[status] ?? 'broker_error', `${title}. ${detail}`, {
+    status,
+    retryAfterMs,
+  })
+  return error as TokenError & { readonly status: number }
 }

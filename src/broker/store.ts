@@ -20,6 +20,11 @@ export interface TokenStore {
   /** `ttlMs`: how long to keep it, a whole number of milliseconds of at least 1. `false` as the result means failure. */
   set(key: string, value: unknown, ttlMs: number): unknown
   delete(key: string): unknown
+  /**
+   * Optional: sets the key for `ttlMs` and resolves to `true` if it was absent, else to `false` (`SET key 1 NX PX ttlMs` of
+   * Redis). With it, several processes that are asked for one user in the same moment make one call to Weavy.
+   */
+  lease?(key: string, ttlMs: number): unknown
 }
 
 /** A store in this process, bounded, with expiry by the monotonic clock. */
@@ -39,13 +44,30 @@ export function createMemoryStore(maxEntries = MEMORY_STORE_ENTRIES): TokenStore
   }
 }
 
-/** A store that never rejects and never takes longer than {@link STORE_TIMEOUT_MS}. */
+/** The store failed, was too slow, or is left alone, so nobody knows what it holds. */
+export const UNAVAILABLE = Symbol('unavailable')
+
+/** A store that never rejects and never takes longer than {@link STORE_TIMEOUT_MS} for an operation. */
 export interface GuardedStore {
-  /** The value or a promise of it; undefined when it is missing, or the store failed, was too slow, or is left alone. */
+  /** The value or a promise of it; undefined when it is missing, {@link UNAVAILABLE} when nobody knows. */
   get(key: string): unknown
-  /** `ttlMs` may be any number; nothing is stored when it is below 1. */
-  set(key: string, value: unknown, ttlMs: number): Promise<void>
+  /** Whether some operation failed and has not worked since. Then "missing" may be the word of a client that swallows errors. */
+  isFailing(): boolean
+  /**
+   * Resolves to whether it is stored. Nothing is when `ttlMs`, which may be any number, is below 1.
+   *
+   * With `isThere` it is read back: a client may say yes although its server is full, read-only, or gone.
+   * A store that is left alone is asked all the same if the write `isUrgent`.
+   */
+  set(key: string, value: unknown, ttlMs: number, write?: Write): Promise<boolean>
   delete(key: string): Promise<void>
+  /** Whether this caller has it; {@link UNAVAILABLE} when nobody knows. Missing when the store has none. */
+  lease?: (key: string, ttlMs: number) => Promise<boolean | typeof UNAVAILABLE>
+}
+
+export interface Write {
+  isThere?: (found: unknown) => boolean
+  isUrgent?: boolean
 }
 
 /**
@@ -60,9 +82,10 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
   /** Counts while the store hangs; by the monotonic clock. */
   let restsUntil = 0
 
-  function noteFailure(operation: keyof TokenStore, reason: string) {
+  function noteFailure(operation: keyof TokenStore, reason: string): typeof UNAVAILABLE {
     if (failing.size === 0) log(`The token store failed (${operation}: ${reason}). Going on without it.`)
     failing.add(operation)
+    return UNAVAILABLE
   }
 
   function noteSuccess(operation: keyof TokenStore) {
@@ -76,25 +99,25 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
   }
 
   function noteResult(operation: keyof TokenStore, result: unknown): unknown {
-    if (operation === 'set' && result === false) noteFailure(operation, 'returned false')
-    else noteSuccess(operation)
+    if (operation === 'set' && result === false) return noteFailure(operation, 'returned false')
+    // Until it is read back, a set proves nothing.
+    if (operation !== 'set' || isHanging) noteSuccess(operation)
     return result
   }
 
-  function noteError(operation: keyof TokenStore, error: unknown): undefined {
+  function noteError(operation: keyof TokenStore, error: unknown): typeof UNAVAILABLE {
     const isTimeout = error instanceof TimeoutError
     if (isTimeout) {
       isHanging = true
       restsUntil = performance.now() + STORE_REST_MS
     }
-    noteFailure(operation, isTimeout ? `no answer within ${STORE_TIMEOUT_MS} ms` : 'an error')
+    return noteFailure(operation, isTimeout ? `no answer within ${STORE_TIMEOUT_MS} ms` : 'an error')
   }
 
-  function attempt(operation: keyof TokenStore, call: () => unknown): unknown {
+  function attempt(operation: keyof TokenStore, call: () => unknown, isUrgent = false): unknown {
     if (isHanging) {
       const now = performance.now()
-      // Without a delete, what a client has queued before would bring a forgotten token back.
-      if (now < restsUntil && operation !== 'delete') return undefined
+      if (now < restsUntil && !isUrgent) return UNAVAILABLE
       restsUntil = now + STORE_TIMEOUT_MS
     }
     try {
@@ -109,14 +132,31 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
     }
   }
 
+  const get = (key: string, isUrgent = false) => attempt('get', () => store.get(key), isUrgent)
+
   return {
-    get: (key) => attempt('get', () => store.get(key)),
-    async set(key, value, ttlMs) {
+    get,
+    isFailing: () => failing.size > 0,
+    async set(key, value, ttlMs, { isThere = () => true, isUrgent = false } = {}) {
       const wholeMs = Math.floor(ttlMs)
-      if (wholeMs >= 1) await attempt('set', () => store.set(key, value, wholeMs))
+      if (wholeMs < 1) return false
+      const result = await attempt('set', () => store.set(key, value, wholeMs), isUrgent)
+      if (result === UNAVAILABLE) return false
+      const found = await get(key, isUrgent)
+      const isStored = found !== UNAVAILABLE && isThere(found)
+      if (isStored) noteSuccess('set')
+      else if (found !== UNAVAILABLE) noteFailure('set', 'not there when it was read back')
+      return isStored
     },
     async delete(key) {
-      await attempt('delete', () => store.delete(key))
+      // Without it, what a client has queued before would bring a forgotten token back.
+      await attempt('delete', () => store.delete(key), true)
     },
+    ...(typeof store.lease === 'function' && {
+      async lease(key: string, ttlMs: number) {
+        const result = await attempt('lease', () => store.lease?.(key, ttlMs))
+        return typeof result === 'boolean' ? result : UNAVAILABLE
+      },
+    }),
   }
 }

@@ -1,21 +1,26 @@
 import type { TokenResponse } from '../wire.js'
 import { createAccessPolicy } from './access.js'
 import { checkOptions } from './check-options.js'
+import { ANY, type Ask, askOf, NEWER } from './decide.js'
 import { describeError } from './describe-error.js'
+import { digest } from './digest.js'
+import { createEvents } from './events.js'
 import { answerUnder, requestOf, wrongMount } from './mount.js'
-import type { TokenBrokerOptions } from './options.js'
-import { Problem, problemResponse } from './problem.js'
+import type { BrokerUser, TokenBrokerOptions } from './options.js'
+import { Problem, problemResponse, tokenError } from './problem.js'
+import { processMemory } from './process-memory.js'
 import { createProfilePicker } from './profile.js'
 import { createProfileSync } from './profile-sync.js'
+import { remainingMs } from './record.js'
 import { createReport } from './report.js'
-import { signedInUser } from './signed-in-user.js'
-import { createMemoryStore, guardStore, MEMORY_STORE_ENTRIES } from './store.js'
-import { remainingMs } from './stored-token.js'
-import { isControlFlow } from './thrown.js'
+import { readUser, type SignedInUser, signedInUser } from './signed-in-user.js'
+import { guardStore } from './store.js'
+import { isControlFlow, thrownProblem } from './thrown.js'
+import { createTokenRecords } from './token-records.js'
 import { checkUid, InvalidUidError } from './uid.js'
 import { createUserTokens } from './user-tokens.js'
 import { createWeavyApi } from './weavy-api.js'
-import { createBudget, TimeoutError } from './within.js'
+import { type Budget, createBudget, isThenable, TimeoutError } from './within.js'
 
 /** What a request takes at most, all its parts together. Below the 10 s after which a page gives up, so it learns the reason. */
 export const REQUEST_TIMEOUT_MS = 9_500
@@ -23,8 +28,9 @@ export const REQUEST_TIMEOUT_MS = 9_500
 /** Issues tokens for the signed-in users of one app. Its functions work without `this`. */
 export interface TokenBroker<Context = unknown> {
   /**
-   * Answers `GET` with `{ access_token, expires_in }`, `?refresh=true` with a newer token, and a failure with a status and
-   * `application/problem+json`. Rejects only with what `user` threw to steer Next.js, which has to reach it.
+   * Answers `GET` with `{ access_token, expires_in, sub }`, `?refresh=true` with a newer token, and a failure with a status and
+   * `application/problem+json`. `held=` or `refused=` beside it, a digest each, says which token is to be replaced.
+   * Rejects only with what `user` threw to steer Next.js, which has to reach it.
    *
    * Takes a `Request`, or the event of SvelteKit, Astro or React Router, whose `request` it is; `user` then gets the event as
    * its `context`. Where a server hands over neither (Express, `node:http`), the answer is 500, and the log has the cure.
@@ -38,15 +44,41 @@ export interface TokenBroker<Context = unknown> {
     ): Promise<Response>
   }
   /**
-   * Drops the stored token of a user; requests under way store nothing. For sign-out, and when tokens were revoked.
-   * Resolves within a second and never rejects; a store that failed is in the log.
+   * Forgets the token of a user, for good: nothing that is under way, in this process or another, brings it back. For
+   * sign-out, and when tokens were revoked.
+   *
+   * Resolves to whether the store has taken it, within three seconds, and never rejects. `false` means that the store did
+   * not, and the log says so: the token is forgotten in this process, and the store is told again every 5 s until it has taken
+   * it. A uid that cannot exist is `false`, too.
    */
-  forget: (uid: string) => Promise<void>
+  forget: (uid: string) => Promise<boolean>
+  /**
+   * The token of a user for server code: a server action, a route that calls Weavy as the user. It is the one that the user's pages
+   * get, from the same store and with the same single call to Weavy.
+   *
+   * @param options `refresh`: Weavy refused the token, bring a newer one. Within 5 s of a replacement that is the same one.
+   * @throws {TokenError} `signed_out` when there is no user, `unreachable`, `timeout`, `rate_limited` or `broker_error`
+   * @example
+   * const { access_token } = await broker.token({ uid: toUid(session.userId) })
+   */
+  token: (
+    user: BrokerUser | null | undefined,
+    options?: { refresh?: boolean | undefined },
+  ) => Promise<BrokerToken>
+  /**
+   * The `sub` that answers for a user carry, unless `user()` returns one of its own: 22 characters, the same in every process.
+   * Rendered into a page beside `user`, it makes also the first answer certain.
+   *
+   * @throws {TypeError} on a uid that Weavy cannot take
+   */
+  subOf: (uid: string) => string
 }
 
-/** Only this spelling is on the wire, so no URL need be parsed for it, however long. */
-function asksForNewToken(request: Request): boolean {
-  return /[?&]refresh=true(?:[&#]|$)/.test(request.url)
+/** What the endpoint answers, and `broker.token()` gives. */
+export interface BrokerToken extends TokenResponse {
+  /** Seconds that remain, at least 1. */
+  expires_in: number
+  sub: string
 }
 
 /** What the app threw instead of a user, with the headers that every answer carries. */
@@ -68,7 +100,8 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
  * Creates the endpoint that pages get their Weavy tokens from. The API key stays on the server.
  *
  * One token per user is kept and reused until the last 10 % of its life (at most 60 s). Concurrent requests for one user cost
- * one call to Weavy; `refresh=true` replaces the token, and within 5 s of that gets the same new one. Every answer comes in
+ * one call to Weavy; `refresh=true` replaces the token unless it has been replaced for the same reason already. A user's token
+ * can be replaced 20 times at once, then once per 5 s; beyond that the answer is 429. Every answer comes in
  * bounded time, 9.5 s in all: `user` and Weavy have 8 s each, the store 1 s per call.
  *
  * @throws {TypeError} on an option that is missing or out of its bounds
@@ -87,23 +120,23 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
 export function createTokenBroker<Context = unknown>(
   options: TokenBrokerOptions<Context>,
 ): TokenBroker<Context> {
+  const checked = checkOptions(options)
   const { weavyUrl, apiKey, user, expiresIn, syncProfile, profileFields, allowedOrigins, store, fetch, log } =
-    checkOptions(options)
+    checked
 
   const report = createReport(log)
   const pickProfile = createProfilePicker(profileFields, report)
   const access = createAccessPolicy(allowedOrigins, report)
   const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }, report)
-  const entries = syncProfile ? 2 * MEMORY_STORE_ENTRIES : MEMORY_STORE_ENTRIES
-  const guarded = guardStore(store ?? createMemoryStore(entries), report)
-  // A uid has no slash, so no two environments share a key.
-  const tokens = createUserTokens(weavy, guarded, (uid) => `weavy-token:token:${weavyUrl()}/${uid}`)
-  const profiles = createProfileSync(
-    weavy,
-    guarded,
-    (uid) => `weavy-token:profile:${weavyUrl()}/${uid}`,
-    report,
-  )
+  const memory = processMemory()
+  const guarded = store && guardStore(store, report)
+  const records = createTokenRecords(guarded, memory, expiresIn * 1000)
+  const environment = () => ({ weavyUrl: weavyUrl(), apiKey: apiKey() })
+  const tokens = createUserTokens(weavy, records, memory.flights, environment)
+  const profileKeyOf = (uid: string) => `weavy-token-profile:${digest(`${weavyUrl()}/${uid}`)}`
+  const profileStore = guarded ?? guardStore(memory.profiles, report)
+  const profiles = createProfileSync(weavy, profileStore, profileKeyOf, report)
+  const { answered, failed } = createEvents(checked.onEvent, report)
 
   const mountProblem = wrongMount()
   /** Requests that share a call to Weavy share its problem, and that is one line. */
@@ -114,22 +147,31 @@ export function createTokenBroker<Context = unknown>(
     report(problem.logLine)
   }
 
+  async function tokenOf(found: SignedInUser, ask: Ask, budget: Budget, began: number): Promise<BrokerToken> {
+    const { uid, sub, profile } = found
+    const work = budget.within(REQUEST_TIMEOUT_MS, tokens.get(uid, profile, ask))
+    const { record, how, called } = isThenable(work) ? await work : work
+    if (syncProfile) await profiles(uid, profile, budget)
+    answered(how, called, began)
+    const seconds = Math.max(1, Math.floor(remainingMs(record, Date.now()) / 1000))
+    return { access_token: record.token, expires_in: seconds, sub: sub ?? digest(uid) }
+  }
+
   async function answer(
     request: Request,
     context: Context,
     headers: Record<string, string>,
+    began: number,
   ): Promise<Response> {
     const preflight = access.admit(request, headers)
     if (preflight) return preflight
     const budget = createBudget(REQUEST_TIMEOUT_MS)
     const found = await signedInUser(() => user(request, context), pickProfile, budget)
-    if (!('uid' in found)) return withHeaders(found, headers)
-    const { uid, profile } = found
-    const work = (asksForNewToken(request) ? tokens.replaced : tokens.current)(uid, profile)
-    const stored = await budget.within(REQUEST_TIMEOUT_MS, work)
-    if (syncProfile) await profiles(uid, profile, budget)
-    const seconds = Math.max(1, Math.floor(remainingMs(stored, Date.now()) / 1000))
-    const body: TokenResponse = { access_token: stored.token, expires_in: seconds }
+    if (!('uid' in found)) {
+      failed('answered_by_user', found.status, began)
+      return withHeaders(found, headers)
+    }
+    const body = await tokenOf(found, askOf(request.url), budget, began)
     // Set, not spread into another object: Node's servers send that one a tenth slower.
     headers['Content-Type'] = 'application/json'
     return new Response(JSON.stringify(body), { headers })
@@ -143,14 +185,16 @@ export function createTokenBroker<Context = unknown>(
     return new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
   }
 
-  function answerFailure(error: unknown, headers: Record<string, string>): Response {
+  function answerFailure(error: unknown, headers: Record<string, string>, began: number): Response {
     const problem = problemOf(error)
     reportOnce(problem)
-    return problemResponse(problem, headers)
+    const response = problemResponse(problem, headers)
+    failed(problem.code, response.status, began)
+    return response
   }
 
   async function refuseMount(incoming: unknown, context: unknown): Promise<Response> {
-    const refused = answerFailure(mountProblem, { 'Cache-Control': 'no-store' })
+    const refused = answerFailure(mountProblem, { 'Cache-Control': 'no-store' }, performance.now())
     await answerUnder(incoming, context, refused)
     return refused
   }
@@ -159,25 +203,43 @@ export function createTokenBroker<Context = unknown>(
     async fetch(incoming: unknown, context?: unknown) {
       const request = requestOf(incoming)
       if (!request) return refuseMount(incoming, context)
+      const began = performance.now()
       const headers = access.headers(request)
       try {
         return await answer(
           request,
           (request === incoming ? context : (context ?? incoming)) as Context,
           headers,
+          began,
         )
       } catch (error) {
         if (isControlFlow(error)) throw error
-        return answerFailure(error, headers)
+        return answerFailure(error, headers, began)
       }
     },
     async forget(uid) {
       try {
-        await tokens.forget(checkUid(uid))
+        return await tokens.forget(checkUid(uid))
       } catch (error) {
-        if (!(error instanceof InvalidUidError)) throw error
-        report(`forget() did nothing. ${error.message}`)
+        const { message } = error instanceof InvalidUidError ? error : problemOf(error)
+        report(`forget() did nothing. ${message}`)
+        return false
       }
     },
+    async token(signedIn, { refresh = false } = {}) {
+      const began = performance.now()
+      try {
+        if (!signedIn) throw new Problem('not_signed_in')
+        const found = readUser(signedIn, pickProfile)
+        return await tokenOf(found, refresh ? NEWER : ANY, createBudget(REQUEST_TIMEOUT_MS), began)
+      } catch (error) {
+        const problem = problemOf(error instanceof InvalidUidError ? thrownProblem(error) : error)
+        reportOnce(problem)
+        const failure = tokenError(problem)
+        failed(problem.code, failure.status, began)
+        throw failure
+      }
+    },
+    subOf: (uid) => digest(checkUid(uid)),
   }
 }

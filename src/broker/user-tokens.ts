@@ -1,160 +1,210 @@
+import { type Ask, alsoRefused, type Decision, decide, type Plan } from './decide.js'
+import { digest } from './digest.js'
 import { Problem } from './problem.js'
 import type { Profile } from './profile.js'
-import type { GuardedStore } from './store.js'
-import {
-  parseStoredToken,
-  remainingMs,
-  reusableMs,
-  type StoredToken,
-  wasJustReplaced,
-} from './stored-token.js'
+import { remainingMs, type TokenRecord } from './record.js'
+import type { Reading, TokenRecords } from './token-records.js'
 import type { WeavyApi } from './weavy-api.js'
 import { isThenable, TimeoutError, within } from './within.js'
 
-/** How long a request waits for a flight. Above the sum of what the store and Weavy may take. */
+/** How long a request waits for a token. Below the 10 s after which a page gives up. */
 export const FLIGHT_TIMEOUT_MS = 9_500
+/** How often a process looks whether the one that has the lease has written. */
+export const LEASE_POLL_MS = 50
+
+/** A token, and how it came. */
+export interface Outcome {
+  readonly record: TokenRecord
+  readonly how: 'reused' | 'issued' | 'replaced'
+  /** Whether this request made the call to Weavy. */
+  readonly called: boolean
+}
 
 export interface UserTokens {
-  /** A stored token that is good for a while yet, else a new one. */
-  current(uid: string, profile: Profile): StoredToken | Promise<StoredToken>
-  /** A token that nobody was handed before this call, or one that replaced another a moment ago. */
-  replaced(uid: string, profile: Profile): Promise<StoredToken>
-  /** Drops the stored token; what is on its way now is not stored. */
-  forget(uid: string): Promise<void>
+  /** What is stored, if that is what was asked for; else what Weavy gives, with one call at a time for a user. */
+  get(uid: string, profile: Profile, ask: Ask): Outcome | Promise<Outcome>
+  /** Whether the store has taken it. What is on its way now is not stored. */
+  forget(uid: string): Promise<boolean>
 }
 
-/** What requests for one user share while at least one of them is under way. */
-interface Slot {
+/** One call to Weavy, which requests share. */
+export interface Flight {
+  readonly key: string
+  /** By the monotonic clock. */
+  readonly startedAt: number
+  /** What those who joined have been refused: it is replaced by what this flight brings. */
+  readonly refused: string[]
+  /** Whether what it brings may no longer be stored: forgotten, or given up. */
+  isDetached: boolean
+  /** Whether Weavy has answered. From here on the token can be read from the store, and be refused. */
+  isAnswered: boolean
+  readonly landing: Promise<Landing>
+}
+
+interface Landing {
+  readonly record: TokenRecord
+  readonly how: 'issued' | 'replaced'
+  /** False: another process had stored it meanwhile, and somebody may have been refused it since. */
+  readonly isNew: boolean
+}
+
+/** Workers forbid to wait for what another request has opened; and whose request is cancelled never lands. */
+const sharesFlights = () => !('WebSocketPair' in globalThis)
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+interface Request {
   readonly uid: string
-  requests: number
-  /** The one call to Weavy. It may begin with a look into the store, so the slot is taken before any await. */
-  flight: Promise<StoredToken> | undefined
-  /** The last token a flight brought: a read of the store that began before may not know it yet. */
-  latest: StoredToken | undefined
-  /** When all that arrived has been stored. */
-  saved: Promise<void>
-  /** Whether what arrives from now on may no longer be stored. */
-  isForgotten: boolean
+  readonly owner: string
+  readonly key: string
+  readonly profile: Profile
+  readonly ask: Ask
 }
 
-function newer(a: StoredToken | undefined, b: StoredToken | undefined): StoredToken | undefined {
-  return a && b ? (a.issuedAt >= b.issuedAt ? a : b) : (a ?? b)
-}
-
-function isReusable(stored: StoredToken | undefined): stored is StoredToken {
-  return stored !== undefined && reusableMs(stored, Date.now()) > 0
-}
-
-/** One token per user: from the store, or from Weavy with one call at a time. */
+/** One token per user: from the records, or from Weavy. */
 export function createUserTokens(
   weavy: WeavyApi,
-  store: GuardedStore,
-  keyOf: (uid: string) => string,
+  records: TokenRecords,
+  flights: Map<string, Flight>,
+  environment: () => { weavyUrl: string; apiKey: string },
 ): UserTokens {
-  const slots = new Map<string, Slot>()
+  const digests = { weavyUrl: createDigest(), apiKey: createDigest() }
+  const ownerOf = (uid: string) => `${digests.weavyUrl(environment().weavyUrl)}:${digest(uid)}`
 
-  async function issue(slot: Slot, profile: Profile, isReplacement: boolean): Promise<StoredToken> {
+  async function issue(flight: Flight, request: Request, reading: Reading, plan: Plan): Promise<Landing> {
+    const { uid, owner, key, profile } = request
+    const { generation } = reading
     const issuedAt = Date.now()
-    const { token, lifetimeMs } = await weavy.issueToken(slot.uid, profile)
+    const { token, lifetimeMs } = await weavy.issueToken(uid, profile)
+    flight.isAnswered = true
     const now = Date.now()
-    const stored = { token, issuedAt, lifetimeMs, replacedAt: isReplacement ? now : null }
-    if (remainingMs(stored, now) <= 0) {
+    if (remainingMs({ issuedAt, lifetimeMs }, now) <= 0) {
       throw new Problem('weavy_timeout', 'Issuing a token failed: it took longer than the token lives.')
     }
-    // From here on the token can be in somebody's hands, who may refuse it: no refresh joins this flight any more.
-    slot.flight = undefined
-    slot.latest = stored
-    await save(slot, stored)
-    return stored
+    // Weavy may give the same token again; then nothing was replaced.
+    const own = digest(token)
+    const refused = alsoRefused(plan.refused, ...flight.refused).filter((refusal) => refusal !== own)
+    const replacedAt = plan.isReplacement ? now : null
+    const version = (reading.record?.version ?? 0) + 1
+    const { paidUntil } = plan
+    const life = { token, issuedAt, lifetimeMs, replacedAt, refused, paidUntil }
+    const record = { owner, key, generation, version, ...life }
+    if (!flight.isDetached) await records.write(record, reading)
+    return { record, how: plan.isReplacement ? 'replaced' : 'issued', isNew: true }
   }
 
-  /** One write after the other, so that an older token never ends up in place of a newer one. */
-  function save(slot: Slot, stored: StoredToken): Promise<void> {
-    const key = keyOf(slot.uid)
-    slot.saved = slot.saved.then(async () => {
-      if (slot.isForgotten) return
-      await store.set(key, stored, reusableMs(stored, Date.now()))
-      if (slot.isForgotten) await store.delete(key)
+  /** With the lease, or as if there were none. Whoever had it before may have written, so the record is read again. */
+  async function issueWithLease(flight: Flight, request: Request): Promise<Landing> {
+    const { owner, key, ask } = request
+    let generation = (await records.read(owner, key)).generation
+    for (;;) {
+      const lease = await records.lease?.(owner, generation)
+      const reading = await records.read(owner, key)
+      generation = reading.generation
+      try {
+        const decision = decide(reading.record, ask, Date.now())
+        if (decision.is === 'serve') return { record: decision.record, how: 'replaced', isNew: false }
+        if (decision.is === 'wait') throw tooOften(decision)
+        if (lease?.release) return await issue(flight, request, reading, decision.plan)
+      } finally {
+        await lease?.release?.()
+      }
+      if (flight.isDetached) throw new Problem('weavy_timeout')
+      await sleep(LEASE_POLL_MS)
+    }
+  }
+
+  function takeOff(request: Request, reading: Reading, plan: Plan): Flight {
+    const { owner, key } = request
+    const start = performance.now()
+    const flight: Flight = {
+      key,
+      startedAt: start,
+      refused: [],
+      isDetached: false,
+      isAnswered: false,
+      get landing() {
+        return landing
+      },
+    }
+    if (sharesFlights()) flights.set(owner, flight)
+    const work = records.lease ? issueWithLease(flight, request) : issue(flight, request, reading, plan)
+    const landing = work.finally(() => {
+      if (flights.get(owner) === flight) flights.delete(owner)
     })
-    return slot.saved
+    return flight
   }
 
-  /** Joins the flight of this slot or becomes it. */
-  async function fly(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
-    const flight = slot.flight ?? takeOff(slot, start)
+  /** The flight that this request may wait for: one whose end nobody would hear of is nobody's. */
+  function joinable({ owner, key }: Request): Flight | undefined {
+    const flight = flights.get(owner)
+    if (!flight || flight.key !== key) return undefined
+    return performance.now() - flight.startedAt < FLIGHT_TIMEOUT_MS ? flight : undefined
+  }
+
+  async function land(request: Request, flight: Flight, deadline: number): Promise<Landing> {
     try {
-      return await within(FLIGHT_TIMEOUT_MS, flight)
+      return await within(Math.max(deadline - performance.now(), 0), flight.landing)
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
       // It may never land (some runtimes end a request's work with its client): the next request starts afresh.
-      detach(slot)
+      detach(request.owner, flight)
       throw new Problem('weavy_timeout', `No token within ${FLIGHT_TIMEOUT_MS} ms.`)
     }
   }
 
-  function takeOff(slot: Slot, start: () => Promise<StoredToken>): Promise<StoredToken> {
-    const flight = start().finally(() => {
-      if (slot.flight === flight) slot.flight = undefined
-    })
-    slot.flight = flight
-    return flight
+  function detach(owner: string, flight: Flight) {
+    flight.isDetached = true
+    if (flights.get(owner) === flight) flights.delete(owner)
   }
 
-  async function current(slot: Slot, profile: Profile, read: unknown): Promise<StoredToken> {
-    const stored = parseStoredToken(await read)
-    const newest = newer(slot.latest, stored)
-    return isReusable(newest) ? newest : fly(slot, () => issue(slot, profile, false))
-  }
-
-  /**
-   * A flight that is in the air brings a token that nobody holds yet, so nobody can have asked because of it. One that
-   * has landed may have brought the very token that was refused: only a replacement is given again, for a moment.
-   */
-  function replaced(slot: Slot, profile: Profile): Promise<StoredToken> {
-    return fly(slot, async () => {
-      const stored = parseStoredToken(await store.get(keyOf(slot.uid)))
-      const newest = newer(slot.latest, stored)
-      const isFresh = isReusable(newest) && wasJustReplaced(newest, Date.now())
-      return isFresh ? newest : issue(slot, profile, true)
-    })
-  }
-
-  function detach(slot: Slot) {
-    slot.isForgotten = true
-    if (slots.get(slot.uid) === slot) slots.delete(slot.uid)
-  }
-
-  async function inSlot(uid: string, work: (slot: Slot) => Promise<StoredToken>): Promise<StoredToken> {
-    const slot = slots.get(uid) ?? {
-      uid,
-      requests: 0,
-      flight: undefined,
-      latest: undefined,
-      saved: Promise.resolve(),
-      isForgotten: false,
-    }
-    slots.set(uid, slot)
-    slot.requests += 1
-    try {
-      return await work(slot)
-    } finally {
-      slot.requests -= 1
-      if (slot.requests === 0) detach(slot)
+  async function obtain(request: Request, first: Reading | PromiseLike<Reading>): Promise<Outcome> {
+    const { owner, key, ask } = request
+    const deadline = performance.now() + FLIGHT_TIMEOUT_MS
+    for (let reading = await first; ; reading = await records.read(owner, key)) {
+      const decision = decide(reading.record, ask, Date.now())
+      if (decision.is === 'serve') return reused(decision.record)
+      const joined = joinable(request)
+      if (!joined && decision.is === 'wait') throw tooOften(decision)
+      if (joined && ask.wants === 'healed') joined.refused.push(ask.refused)
+      const flight = joined ?? takeOff(request, reading, (decision as Decision & { is: 'call' }).plan)
+      const isInTime = !flight.isAnswered
+      const { record, how, isNew } = await land(request, flight, deadline)
+      if (isNew && isInTime) return { record, how, called: flight !== joined }
+      if (!joined) return reused(record)
     }
   }
 
   return {
-    current(uid, profile) {
-      const read = store.get(keyOf(uid))
-      // A store in this process has answered by now; nothing can happen in between that a slot would be needed for.
-      const stored = isThenable(read) ? undefined : parseStoredToken(read)
-      return isReusable(stored) ? stored : inSlot(uid, (slot) => current(slot, profile, read))
+    get(uid, profile, ask) {
+      const key = digests.apiKey(environment().apiKey)
+      const request = { uid, owner: ownerOf(uid), key, profile, ask }
+      const reading = records.read(request.owner, key)
+      if (isThenable(reading)) return obtain(request, reading)
+      // A store in this process has answered by now.
+      const decision = decide(reading.record, ask, Date.now())
+      return decision.is === 'serve' ? reused(decision.record) : obtain(request, reading)
     },
-    replaced: (uid, profile) => inSlot(uid, (slot) => replaced(slot, profile)),
-    async forget(uid) {
-      const slot = slots.get(uid)
-      if (slot) detach(slot)
-      await store.delete(keyOf(uid))
+    forget(uid) {
+      const owner = ownerOf(uid)
+      const flight = flights.get(owner)
+      if (flight) detach(owner, flight)
+      return records.forget(owner)
     },
+  }
+}
+
+const reused = (record: TokenRecord): Outcome => ({ record, how: 'reused', called: false })
+
+function tooOften({ ms }: { ms: number }): Problem {
+  return new Problem('replaced_too_often', undefined, { 'Retry-After': String(Math.ceil(ms / 1000)) })
+}
+
+/** A digest of what seldom changes. */
+function createDigest(): (text: string) => string {
+  let last = { text: '', digest: '' }
+  return (text) => {
+    if (last.text !== text) last = { text, digest: digest(text) }
+    return last.digest
   }
 }

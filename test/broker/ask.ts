@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   type BrokerUser,
   createTokenBroker,
@@ -6,12 +7,31 @@ import {
 } from '../../src/broker/index.js'
 import { API_KEY, WEAVY_URL } from './scripted-weavy.js'
 
+/** What stands for a uid, a token or a key where it must not be named itself. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22)
+}
+
+/** The `sub` of the user of {@link createTestBroker}. */
+export const SUB = digestOf('u256')
+
+/** Where a store has the record of a user, and what `forget()` wrote. */
+export const recordKey = (uid = 'u256', url = WEAVY_URL) => `weavy-token:${digestOf(url)}:${digestOf(uid)}`
+export const generationKey = (uid = 'u256') =>
+  `weavy-token-generation:${digestOf(WEAVY_URL)}:${digestOf(uid)}`
+
 export const TOKEN_URL = 'https://app.example/api/token'
 
-/** A broker with a user who is signed in, and the lines of its log. */
+/** From here on brokers share no memory with those that were made before: as if in another process. */
+export function startNewProcess() {
+  Reflect.deleteProperty(globalThis, Symbol.for('weavy-token.broker.memory.1'))
+}
+
+/** A broker in a process of its own with a user who is signed in, and the lines of its log. */
 export function createTestBroker(options: Partial<TokenBrokerOptions> = {}) {
   const lines: string[] = []
   const user: BrokerUser = { uid: 'u256', name: 'Ada' }
+  startNewProcess()
   const broker = createTokenBroker({
     weavyUrl: WEAVY_URL,
     apiKey: API_KEY,
@@ -47,4 +67,16 @@ export async function askForToken(broker: TokenBroker): Promise<unknown> {
 /** The token that a page gets when it holds one and wants a newer one. */
 export async function askForNewToken(broker: TokenBroker): Promise<unknown> {
   return (await ask(broker, {}, `${TOKEN_URL}?refresh=true`)).body.access_token
+}
+
+/** The token that a page gets after a refusal. */
+export async function askAfterRefusal(broker: TokenBroker, refused: unknown): Promise<unknown> {
+  const query = `?refresh=true&refused=${digestOf(String(refused))}`
+  return (await ask(broker, {}, TOKEN_URL + query)).body.access_token
+}
+
+/** The token that a page gets ahead of expiry. */
+export async function askAhead(broker: TokenBroker, held: unknown): Promise<unknown> {
+  const query = `?refresh=true&held=${digestOf(String(held))}`
+  return (await ask(broker, {}, TOKEN_URL + query)).body.access_token
 }

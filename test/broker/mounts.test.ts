@@ -94,7 +94,11 @@ describe.each(Object.entries(mounts))('mounted in %s', (_, mount) => {
     expect(first.headers.get('content-type')).toBe('application/json')
     expect(first.headers.get('cache-control')).toBe('no-store')
     const body = (await first.json()) as { access_token: string }
-    expect(body).toEqual({ access_token: expect.stringMatching(/^wyu_/), expires_in: expect.any(Number) })
+    expect(body).toEqual({
+      access_token: expect.stringMatching(/^wyu_/),
+      expires_in: expect.any(Number),
+      sub: expect.stringMatching(/^[\w-]{22}$/),
+    })
     expect(await (await get()).json()).toMatchObject({ access_token: body.access_token })
     const second = (await (await get('?refresh=true')).json()) as { access_token: string }
     expect(second.access_token).not.toBe(body.access_token)

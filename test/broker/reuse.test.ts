@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { REPLACEMENT_WINDOW_MS } from '../../src/broker/decide.js'
 import type { TokenStore } from '../../src/broker/index.js'
-import { REPLACEMENT_WINDOW_MS } from '../../src/broker/stored-token.js'
-import { ask, askForNewToken, askForToken, createTestBroker } from './ask.js'
-import { createScriptedWeavy } from './scripted-weavy.js'
+import { ask, askForNewToken, askForToken, createTestBroker, digestOf, recordKey, SUB } from './ask.js'
+import { API_KEY, createScriptedWeavy } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
 
@@ -26,11 +26,15 @@ describe('a token is kept and reused', () => {
     [10, 9],
   ])('with a life of %i s for %i s, and expires_in is what remains', async (expiresIn, reused) => {
     const { broker } = createTestBroker({ expiresIn })
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: expiresIn })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: expiresIn, sub: SUB })
     pass(reused - 0.1)
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: expiresIn - reused })
+    expect((await ask(broker)).body).toEqual({
+      access_token: 'wyu_1',
+      expires_in: expiresIn - reused,
+      sub: SUB,
+    })
     pass(0.1)
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_2', expires_in: expiresIn })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_2', expires_in: expiresIn, sub: SUB })
   })
 
   it('per user', async () => {
@@ -54,14 +58,15 @@ describe('a token is kept and reused', () => {
     expect(await askForToken(a.broker)).toBe('wyu_1')
     expect(await askForToken(b.broker)).toBe('wyu_2')
     expect(await askForToken(a.broker)).toBe('wyu_1')
-    const [key] = store.keys()
-    expect(key).toBe('weavy-token:token:https://acme.weavy.test/a/u256')
+    expect([...store.keys()]).toEqual(
+      ['a', 'b'].map((path) => recordKey('u256', `https://acme.weavy.test/${path}`)),
+    )
   })
 
   it('at most for its life when Weavy gives less than was asked for', async () => {
     const { broker } = createTestBroker({ expiresIn: 3600 })
     weavy.next(() => Response.json({ access_token: 'wyu_short', expires_in: 10 }))
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_short', expires_in: 10 })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_short', expires_in: 10, sub: SUB })
     pass(9)
     expect(await askForToken(broker)).toBe('wyu_1')
   })
@@ -73,7 +78,7 @@ describe('clocks', () => {
     await ask(broker)
     pass(50)
     vi.setSystemTime(Date.now() - 40_000)
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: 90 })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: 90, sub: SUB })
     pass(40.1)
     expect(await askForToken(broker)).toBe('wyu_2')
   })
@@ -83,7 +88,7 @@ describe('clocks', () => {
     const { broker } = createTestBroker({ expiresIn: 100, store })
     await ask(broker)
     vi.setSystemTime(Date.now() - 9_000)
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: 100 })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_1', expires_in: 100, sub: SUB })
     vi.setSystemTime(Date.now() - 2_000)
     expect(await askForToken(broker)).toBe('wyu_2')
   })
@@ -189,7 +194,18 @@ describe('forget', () => {
 })
 
 describe('what the store holds is checked', () => {
-  const good = { token: 'wyu_stored', issuedAt: 0, lifetimeMs: 3_600_000, replacedAt: null }
+  const good = {
+    owner: `${digestOf('https://acme.weavy.test')}:${SUB}`,
+    key: digestOf(API_KEY),
+    generation: null,
+    version: 1,
+    token: 'wyu_stored',
+    issuedAt: Date.now(),
+    lifetimeMs: 3_600_000,
+    replacedAt: null,
+    refused: [],
+    paidUntil: 0,
+  }
 
   it.each([
     ['a number', 42],
@@ -206,10 +222,20 @@ describe('what the store holds is checked', () => {
     ['an infinite lifetime', { ...good, lifetimeMs: Number.POSITIVE_INFINITY }],
     ['a negative lifetime', { ...good, lifetimeMs: -1 }],
     ['an unknown replacement', { ...good, replacedAt: 'yesterday' }],
+    ['another user’s', { ...good, owner: good.owner.toLowerCase() }],
+    ['no owner', { ...good, owner: undefined }],
+    ['issued with an earlier API key', { ...good, key: digestOf('wys_earlier') }],
+    ['no API key', { ...good, key: null }],
+    ['of a generation that was forgotten', { ...good, generation: 'an earlier one' }],
+    ['a generation of another kind', { ...good, generation: 1 }],
+    ['no version', { ...good, version: undefined }],
+    ['refusals of another kind', { ...good, refused: 'all' }],
+    ['refusals that are no digests', { ...good, refused: [1] }],
+    ['too many refusals', { ...good, refused: Array(9).fill('x') }],
+    ['an allowance of another kind', { ...good, paidUntil: null }],
     ['a token that expired', { ...good, issuedAt: Date.now() - 7_200_000 }],
   ])('%s counts as missing and is overwritten', async (_, value) => {
-    const key = 'weavy-token:token:https://acme.weavy.test/u256'
-    const store = new Map<string, unknown>([[key, value]])
+    const store = new Map<string, unknown>([[recordKey(), value]])
     const { broker, lines } = createTestBroker({ store })
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(await askForToken(broker)).toBe('wyu_1')
@@ -217,9 +243,8 @@ describe('what the store holds is checked', () => {
   })
 
   it('a good one is used', async () => {
-    const key = 'weavy-token:token:https://acme.weavy.test/u256'
-    const store = new Map<string, unknown>([[key, { ...good, issuedAt: Date.now() - 600_000 }]])
+    const store = new Map<string, unknown>([[recordKey(), { ...good, issuedAt: Date.now() - 600_000 }]])
     const { broker } = createTestBroker({ store })
-    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_stored', expires_in: 3000 })
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_stored', expires_in: 3000, sub: SUB })
   })
 })

@@ -51,7 +51,11 @@ describe('a runtime without Node', () => {
     })
     for (const query of ['', '?refresh=true']) {
       const response = await broker.fetch(new Request(`https://app.example/api/token${query}`))
-      expect(await response.json()).toEqual({ access_token: 'wyu_1', expires_in: expect.any(Number) })
+      expect(await response.json()).toEqual({
+        access_token: 'wyu_1',
+        expires_in: expect.any(Number),
+        sub: expect.stringMatching(/^[\w-]{22}$/),
+      })
     }
   })
 
@@ -60,9 +64,9 @@ describe('a runtime without Node', () => {
     expect(() => new Script(code).runInContext(context)).not.toThrow()
   })
 
-  it('the broker shares only the wire with the rest of the package', () => {
+  it('the broker shares only errors and the wire with the rest of the package', () => {
     const own = imports.filter((path) => path.startsWith('src/') && !path.startsWith('src/broker/'))
-    expect(own).toEqual(['src/wire.ts'])
+    expect(own).toEqual(['src/errors.ts', 'src/wire.ts'])
     expect(imports.filter((path) => path.startsWith('node_modules/'))).toEqual([
       expect.stringMatching(/^node_modules\/lru-cache\//),
     ])

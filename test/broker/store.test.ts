@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { createMemoryStore, STORE_REST_MS, STORE_TIMEOUT_MS } from '../../src/broker/store.js'
-import { ask, askForNewToken, askForToken, createTestBroker } from './ask.js'
+import {
+  ask,
+  askAfterRefusal,
+  askForNewToken,
+  askForToken,
+  createTestBroker,
+  digestOf,
+  recordKey,
+  SUB,
+} from './ask.js'
+import { API_KEY } from './scripted-weavy.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -53,22 +63,25 @@ describe('a store that fails', () => {
       },
     ],
   ])(
-    '%s: every request is served, and the log says so once, and once when it is back',
+    '%s: every request is served from the memory of this process, and the log says so once, and once when it is back',
     async (_, breakdown) => {
       const { broker, state, lines, fetch } = createStage()
       expect(await askForToken(broker)).toBe('wyu_1')
       state.breakdown = breakdown
+      expect(await askForToken(broker)).toBe('wyu_1')
+      expect(await askForNewToken(broker)).toBe('wyu_2')
       expect(await askForToken(broker)).toBe('wyu_2')
-      expect(await askForNewToken(broker)).toBe('wyu_3')
-      await broker.forget('u256')
+      expect(await broker.forget('u256')).toBe(false)
+      expect(await askForToken(broker)).toBe('wyu_3')
       expect(lines).toEqual([failed])
       expect(lines.join()).not.toMatch(/secret|u256|wyu_/)
       state.breakdown = undefined
-      await broker.forget('u256')
+      expect(await broker.forget('u256')).toBe(true)
       expect(await askForToken(broker)).toBe('wyu_4')
       expect(await askForToken(broker)).toBe('wyu_4')
       expect(lines).toEqual([failed, works])
       expect(fetch).toHaveBeenCalledTimes(4)
+      await vi.advanceTimersByTimeAsync(STORE_REST_MS)
     },
   )
 
@@ -81,21 +94,104 @@ describe('a store that fails', () => {
       fetch: createWeavyFetch(),
     })
     expect(await askForToken(broker)).toBe('wyu_1')
-    await expect(broker.forget('u256')).resolves.toBeUndefined()
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await broker.forget('u256')).toBe(false)
     expect(lines).toEqual([failed])
+    vi.clearAllTimers()
   })
 
-  it('Keyv’s way: nothing from get, false from set', async () => {
+  it('Keyv’s way: nothing from get, and false from set', async () => {
     const set = vi.fn().mockResolvedValue(false)
     const { broker, lines } = createTestBroker({
       store: { get() {}, set, delete() {} },
       fetch: createWeavyFetch(),
     })
-    for (const token of ['wyu_1', 'wyu_2', 'wyu_3']) expect(await askForToken(broker)).toBe(token)
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+    expect(await askForToken(broker)).toBe('wyu_2')
     expect(lines).toEqual([failed])
-    set.mockResolvedValue(true)
-    await ask(broker)
+  })
+
+  it('while it fails, a process remembers what the others have stored', async () => {
+    const { broker, store, state, fetch } = createStage()
+    const other = createTestBroker({ store, fetch })
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await askForToken(other.broker)).toBe('wyu_1')
+    state.breakdown = () => Promise.reject(new Error('gone'))
+    expect(await askForToken(other.broker)).toBe('wyu_1')
+    expect(fetch).toHaveBeenCalledTimes(1)
+  })
+
+  it('only then: what a working store has lost is gone', async () => {
+    const { broker, entries } = createStage()
+    expect(await askForToken(broker)).toBe('wyu_1')
+    entries.clear()
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+})
+
+describe('a store that reads but does not write', () => {
+  function createReadOnlyStage(says: unknown) {
+    const stage = createFragileStore()
+    const fetch = createWeavyFetch()
+    let isReadOnly = false
+    const store: TokenStore = {
+      ...stage.store,
+      set: (key, value, ttlMs) => (isReadOnly ? says : stage.store.set(key, value, ttlMs)),
+      delete: (key) => (isReadOnly ? says : stage.store.delete(key)),
+    }
+    const test = createTestBroker({ store, fetch })
+    function setReadOnly(value: boolean) {
+      isReadOnly = value
+    }
+    return { ...stage, ...test, store, fetch, setReadOnly }
+  }
+
+  it.each([
+    ['true', true],
+    ['nothing', undefined],
+    ['false', false],
+  ])('and says %s: a replaced token is never given again, and the log says so', async (_, says) => {
+    const { broker, setReadOnly, lines, fetch } = createReadOnlyStage(says)
+    expect(await askForToken(broker)).toBe('wyu_1')
+    setReadOnly(true)
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+    for (let i = 0; i < 3; i += 1) expect(await askForToken(broker)).toBe('wyu_2')
+    expect(await askAfterRefusal(broker, 'wyu_1')).toBe('wyu_3')
+    expect(await askAfterRefusal(broker, 'wyu_1')).toBe('wyu_3')
+    expect(fetch).toHaveBeenCalledTimes(3)
+    expect(lines).toEqual([failed])
+  })
+
+  it('when it writes again it gets what it missed, and the others with it', async () => {
+    const { broker, store, setReadOnly, lines, fetch } = createReadOnlyStage(true)
+    await askForToken(broker)
+    setReadOnly(true)
+    expect(await askForNewToken(broker)).toBe('wyu_2')
+    setReadOnly(false)
+    await vi.advanceTimersByTimeAsync(STORE_REST_MS)
+    expect(await askForToken(broker)).toBe('wyu_2')
+    await vi.advanceTimersByTimeAsync(0)
     expect(lines).toEqual([failed, works])
+    expect(await askForToken(createTestBroker({ store, fetch }).broker)).toBe('wyu_2')
+  })
+
+  it('forget() says that the store does not have it, tries again, and what is stored is not given meanwhile', async () => {
+    const { broker, store, setReadOnly, fetch, entries } = createReadOnlyStage(true)
+    const other = createTestBroker({ store, fetch })
+    expect(await askForToken(broker)).toBe('wyu_1')
+    setReadOnly(true)
+    expect(await broker.forget('u256')).toBe(false)
+    expect(entries.get(recordKey())).toMatchObject({ token: 'wyu_1' })
+    expect(await askForToken(broker)).toBe('wyu_2')
+    await vi.advanceTimersByTimeAsync(STORE_REST_MS)
+    // The other process cannot know.
+    expect(await askForToken(other.broker)).toBe('wyu_1')
+    setReadOnly(false)
+    await vi.advanceTimersByTimeAsync(STORE_REST_MS)
+    expect(await askForToken(other.broker)).not.toBe('wyu_1')
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 
@@ -114,9 +210,10 @@ describe('a store that hangs', () => {
     const reply = askForToken(broker)
     await vi.advanceTimersByTimeAsync(STORE_TIMEOUT_MS)
     await reply
-    expect(calls).toEqual(['get'])
-    for (const token of ['wyu_2', 'wyu_3', 'wyu_4']) expect(await askForToken(broker)).toBe(token)
-    expect(calls).toEqual(['get'])
+    // The record, and what forget() said last.
+    expect(calls).toEqual(['get', 'get'])
+    for (let i = 0; i < 3; i += 1) expect(await askForToken(broker)).toBe('wyu_1')
+    expect(calls).toEqual(['get', 'get'])
     expect(lines).toEqual([failed])
   })
 
@@ -129,7 +226,7 @@ describe('a store that hangs', () => {
     // A probe that hangs as well, and requests that do not wait for it.
     const probe = askForToken(broker)
     expect(await askForToken(broker)).toMatch(/^wyu_/)
-    expect(calls).toEqual(['get', 'get'])
+    expect(calls).toEqual(['get', 'get', 'get'])
     await vi.advanceTimersByTimeAsync(STORE_TIMEOUT_MS)
     await probe
     await vi.advanceTimersByTimeAsync(STORE_REST_MS)
@@ -183,7 +280,8 @@ describe('a store that hangs', () => {
     const again = broker.forget('u256')
     await vi.advanceTimersByTimeAsync(STORE_TIMEOUT_MS)
     await again
-    expect(calls).toEqual(['delete', 'delete'])
+    expect(calls).toEqual(['set', 'delete', 'set', 'delete'])
+    vi.clearAllTimers()
   })
 
   it('the wall clock has no say in how long it is left alone', async () => {
@@ -206,12 +304,18 @@ describe('what a store is given', () => {
     const { broker } = createTestBroker({ store: { get() {}, set, delete() {} }, fetch: createWeavyFetch() })
     await ask(broker)
     const [key, value, ttlMs] = set.mock.calls[0] ?? []
-    expect(key).toBe('weavy-token:token:https://acme.weavy.test/u256')
+    expect(key).toBe(recordKey())
     expect(JSON.parse(JSON.stringify(value))).toEqual({
+      owner: `${digestOf('https://acme.weavy.test')}:${SUB}`,
+      key: digestOf(API_KEY),
+      generation: null,
+      version: 1,
       token: 'wyu_1',
       issuedAt: Date.now(),
       lifetimeMs: 3_600_000,
       replacedAt: null,
+      refused: [],
+      paidUntil: 0,
     })
     expect(ttlMs).toBe(3_540_000)
   })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { HttpResponse } from 'msw'
 import { describe, expect, it } from 'vitest'
-import { ask, createTestBroker } from './ask.js'
+import { ask, createTestBroker, SUB } from './ask.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
@@ -20,7 +20,7 @@ describe('the request to Weavy', () => {
     const { status, headers, body } = await ask(broker)
 
     expect(status).toBe(200)
-    expect(body).toEqual({ access_token: 'wyu_1', expires_in: expect.any(Number) })
+    expect(body).toEqual({ access_token: 'wyu_1', expires_in: expect.any(Number), sub: SUB })
     expect(body.expires_in).toBeGreaterThan(3595)
     expect(body.expires_in).toBeLessThanOrEqual(3600)
     expect(Object.fromEntries(headers)).toEqual({
