@@ -94,13 +94,11 @@ export function createUserTokens(
   }
 
   /** With the lease, or as if there were none. Whoever had it before may have written, so the record is read again. */
-  async function issueWithLease(flight: Flight, request: Request): Promise<Landing> {
+  async function issueWithLease(flight: Flight, request: Request, first: Reading): Promise<Landing> {
     const { owner, key, ask } = request
-    let generation = (await records.read(owner, key)).generation
-    for (;;) {
-      const lease = await records.lease?.(owner, generation)
-      const reading = await records.read(owner, key)
-      generation = reading.generation
+    for (let reading = first; ; ) {
+      const lease = await records.lease?.(owner, reading.generation)
+      reading = await records.read(owner, key)
       try {
         const decision = decide(reading.record, ask, Date.now())
         if (decision.is === 'serve') return { record: decision.record, how: 'replaced', isNew: false }
@@ -128,7 +126,9 @@ export function createUserTokens(
       },
     }
     if (sharesFlights()) flights.set(owner, flight)
-    const work = records.lease ? issueWithLease(flight, request) : issue(flight, request, reading, plan)
+    const work = records.lease
+      ? issueWithLease(flight, request, reading)
+      : issue(flight, request, reading, plan)
     const landing = work.finally(() => {
       if (flights.get(owner) === flight) flights.delete(owner)
     })

@@ -36,10 +36,15 @@ describe('sub', () => {
     expect(weavy.calls[0]?.body).not.toHaveProperty('sub')
   })
 
-  it.each([[''], [42], [{}], ['x'.repeat(257)]])('%j from user() is a 500 that names it', async (sub) => {
+  it.each([
+    ['an empty string', ''],
+    ['a number', 42],
+    ['an object', {}],
+    ['a long string', 'x'.repeat(257)],
+  ])('%s from user() is a 500 that names it', async (_, sub) => {
     const { broker, lines } = createTestBroker({ user: () => ({ uid: 'u256', sub: sub as string }) })
     expect((await ask(broker)).status).toBe(500)
-    expect(lines).toEqual([expect.stringMatching(/sub must be a string/)])
+    expect(lines).toEqual([expect.stringMatching(/sub of user\(\) must be a string/)])
   })
 
   it('subOf of a uid that cannot exist is a TypeError that does not quote it', () => {
