@@ -46,6 +46,30 @@ declare function readSession(request: Request): Promise<{ userId: string; name: 
 declare function readCookie(name: string): string
 declare const session: { userId: string }
 declare const csrfToken: string
+declare module 'prom-client' {
+  interface Options {
+    name: string
+    help: string
+    labelNames?: string[]
+  }
+  export class Counter {
+    constructor(options: Options)
+    inc(labels?: Record<string, string>): void
+  }
+  export class Histogram {
+    constructor(options: Options)
+    observe(labels: Record<string, string>, value: number): void
+  }
+}
+declare module '@opentelemetry/api' {
+  type Attributes = Record<string, string | number>
+  export const metrics: {
+    getMeter(name: string): {
+      createCounter(name: string): { add(value: number, attributes?: Attributes): void }
+      createHistogram(name: string, options: { unit: string }): { record(value: number, attributes?: Attributes): void }
+    }
+  }
+}
 declare module 'next/dynamic' {
   export default function dynamic<T>(load: () => Promise<{ default: T }>, options: { ssr: boolean }): T
 }

@@ -140,6 +140,7 @@ async function run(scenario: Scenario, rules: Rules, choose: (ways: number) => n
         return later(name, 'post', () => ({ token, lifetimeMs: 3_600_000 }))
       },
       upsertUser: async () => {},
+      takesProfiles: () => true,
     }
     const records = createTokenRecords(
       guardStore(storeOf(name), () => {}),
