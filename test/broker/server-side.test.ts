@@ -1,0 +1,165 @@
+import { describe, expect, it, vi } from 'vitest'
+import { type BrokerEvent, createTokenBroker, isTokenError } from '../../src/broker/index.js'
+import { blocksOf, runBlock } from '../documented.js'
+import {
+  ask,
+  askAfterRefusal,
+  askForToken,
+  createTestBroker,
+  SUB,
+  startNewProcess,
+  TOKEN_URL,
+} from './ask.js'
+import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
+
+const weavy = createScriptedWeavy()
+
+describe('broker.token()', () => {
+  it('gives server code the token that the pages of the user have', async () => {
+    const { broker, user } = createTestBroker()
+    const token = await askForToken(broker)
+    expect(await broker.token(user)).toEqual({
+      access_token: token,
+      expires_in: expect.any(Number),
+      sub: SUB,
+    })
+    expect((await broker.token(user, { refresh: true })).access_token).toBe('wyu_2')
+    expect((await broker.token(user, { refresh: true })).access_token).toBe('wyu_2')
+    expect(await askForToken(broker)).toBe('wyu_2')
+  })
+
+  it('shares the call that a page has begun', async () => {
+    const { broker, user } = createTestBroker()
+    const [page, { access_token }] = await Promise.all([askForToken(broker), broker.token(user)])
+    expect(access_token).toBe(page)
+    expect(weavy.calls).toHaveLength(1)
+  })
+
+  it.each([
+    ['nobody', null, undefined, 'signed_out', 401],
+    ['a uid that cannot exist', { uid: 'secret id' }, undefined, 'broker_error', 500],
+    ['a Weavy that is down', { uid: 'u1' }, 503, 'unreachable', 503],
+    ['a Weavy that limits the rate', { uid: 'u1' }, 429, 'rate_limited', 429],
+    ['a refused key', { uid: 'u1' }, 401, 'broker_error', 502],
+  ])('%s: rejects with a TokenError', async (_, user, answer, code, status) => {
+    const { broker } = createTestBroker()
+    if (answer) weavy.next(() => new Response(null, { status: answer, headers: { 'Retry-After': '7' } }))
+    const error = await broker.token(user).then(
+      () => undefined,
+      (failure: unknown) => failure,
+    )
+    expect(isTokenError(error)).toBe(true)
+    expect(error).toMatchObject({ code, status })
+    expect(String(error)).not.toMatch(/secret/)
+  })
+})
+
+describe('one memory per process', () => {
+  it('forget() in one instance of the module is heard by another, which has made a broker of its own', async () => {
+    startNewProcess()
+    const options = { weavyUrl: WEAVY_URL, apiKey: API_KEY, user: () => ({ uid: 'u256' }) }
+    const route = createTokenBroker(options)
+    vi.resetModules()
+    const { createTokenBroker: create } = await import('../../src/broker/index.js')
+    const action = create(options)
+    const token = await askForToken(route)
+    expect((await action.token({ uid: 'u256' })).access_token).toBe(token)
+    expect(await action.forget('u256')).toBe(true)
+    expect(await askForToken(route)).not.toBe(token)
+  })
+})
+
+describe('a runtime that forbids to wait for what another request has opened', () => {
+  it('each request asks for itself, so a cancelled one takes nobody with it', async () => {
+    vi.stubGlobal('WebSocketPair', class {})
+    try {
+      // The first request is cancelled: what it waits for never settles.
+      const fetch = vi.fn().mockReturnValueOnce(new Promise(() => {}))
+      fetch.mockImplementation(async () => Response.json({ access_token: 'wyu_2', expires_in: 3600 }))
+      const { broker } = createTestBroker({ fetch })
+      ask(broker).catch(() => {})
+      await new Promise((resolve) => setImmediate(resolve))
+      expect((await ask(broker)).body.access_token).toBe('wyu_2')
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+})
+
+describe('events', () => {
+  it('one per request, frozen, and nothing in it that is anybody’s business', async () => {
+    const events: BrokerEvent[] = []
+    const user = vi.fn().mockReturnValue({ uid: 'u256' })
+    const { broker } = createTestBroker({ onEvent: (event) => events.push(event), user })
+    await Promise.all([ask(broker), ask(broker)])
+    await ask(broker)
+    await askAfterRefusal(broker, 'wyu_1')
+    user.mockReturnValueOnce(null)
+    await ask(broker)
+    weavy.next(() => new Response(null, { status: 500 }))
+    await ask(broker, {}, `${TOKEN_URL}?refresh=true&refused=${'x'.repeat(22)}`)
+    user.mockRejectedValueOnce(new Response(null, { status: 302 }))
+    await ask(broker)
+    expect(events.map(({ durationMs: _, ...event }) => event)).toEqual([
+      { type: 'issued', status: 200, called: true },
+      { type: 'issued', status: 200, called: false },
+      { type: 'reused', status: 200 },
+      { type: 'replaced', status: 200, called: true },
+      { type: 'refused', status: 401, code: 'not_signed_in' },
+      { type: 'failed', status: 503, code: 'weavy_unavailable' },
+      { type: 'refused', status: 302, code: 'answered_by_user' },
+    ])
+    for (const event of events) {
+      expect(Object.isFrozen(event)).toBe(true)
+      expect(event.durationMs).toBeGreaterThanOrEqual(0)
+    }
+    expect(JSON.stringify(events)).not.toMatch(/wyu_|wys_|u256|https?:/)
+    expect(JSON.stringify(events)).not.toContain(SUB)
+  })
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('secret')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('secret'))],
+  ])('a hook that %s harms no request, and is told of once', async (_, onEvent) => {
+    const { broker, lines } = createTestBroker({ onEvent })
+    expect((await ask(broker)).status).toBe(200)
+    expect((await ask(broker)).status).toBe(200)
+    expect(lines).toEqual([expect.stringMatching(/onEvent\(\) failed: Error/)])
+    expect(lines.join()).not.toMatch(/secret/)
+  })
+})
+
+describe('the Express route of docs/broker.md', () => {
+  it('calls Weavy as the user, and once more after a refusal', async () => {
+    const { broker } = createTestBroker()
+    const seen: (string | null)[] = []
+    const asked = vi.fn(async (_: string, init: { headers: { Authorization: string } }) => {
+      seen.push(init.headers.Authorization)
+      return seen.length === 1 ? new Response('{}', { status: 401 }) : Response.json({ count: 3 })
+    })
+    const blocks = new Map(blocksOf('docs/broker.md'))
+    blocks.set('broker.ts', 'export const broker = globalThis.testBroker')
+    Object.assign(globalThis, { testBroker: broker })
+    const change = (code: string) =>
+      code
+        .replace("import { toUid } from 'weavy-token/broker'", "const toUid = (id) => 'u' + id")
+        .replaceAll('session.userId', '256')
+        .replace('return fetch(', 'return globalThis.testFetch(')
+    Object.assign(globalThis, { testFetch: asked })
+    const { unread } = await runBlock<{ unread: (request: unknown, response: unknown) => Promise<void> }>(
+      blocks,
+      'notify.ts',
+      change,
+    )
+    const response = { status: vi.fn().mockReturnThis(), json: vi.fn() }
+    await unread({}, response)
+    expect(seen).toEqual(['Bearer wyu_1', 'Bearer wyu_2'])
+    expect(response.status).toHaveBeenCalledWith(200)
+    expect(response.json).toHaveBeenCalledWith({ count: 3 })
+  })
+})
