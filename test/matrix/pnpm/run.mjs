@@ -5,8 +5,12 @@ import { resolve } from 'node:path'
 import { writeTypedApp } from '../typed-app.mjs'
 
 const pnpm = resolve('node_modules/pnpm/bin/pnpm.cjs')
-mkdirSync('app')
-process.chdir('app')
+mkdirSync('workspace/packages/app', { recursive: true })
+process.chdir('workspace')
+writeFileSync('package.json', '{ "private": true }')
+// Where the app is no ancestor of what pnpm keeps, as in every monorepo.
+writeFileSync('pnpm-workspace.yaml', 'packages: [packages/*]\nhoist: false\nstrictPeerDependencies: true\n')
+process.chdir('packages/app')
 const manifest = {
   name: 'app',
   private: true,
@@ -15,8 +19,7 @@ const manifest = {
   devDependencies: { '@types/react': '19.3.0', typescript: '5.9.3' },
 }
 writeFileSync('package.json', JSON.stringify(manifest))
-writeFileSync('pnpm-workspace.yaml', 'packages: [.]\nhoist: false\nstrictPeerDependencies: true\n')
-const run = (...args) => execFileSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+const run = (...args) => execFileSync(process.execPath, args, { stdio: 'inherit' })
 run(pnpm, 'install', '--prefer-offline', '--ignore-scripts')
 writeTypedApp('Node16', 'node16')
 run('node_modules/typescript/bin/tsc', '-p', '.')

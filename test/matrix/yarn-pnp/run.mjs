@@ -21,8 +21,7 @@ writeFileSync(
   '.yarnrc.yml',
   'nodeLinker: pnp\nenableTelemetry: false\nenableGlobalCache: false\nenableScripts: false\n',
 )
-const run = (...args) =>
-  execFileSync(process.execPath, [yarn, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+const run = (...args) => execFileSync(process.execPath, [yarn, ...args], { stdio: 'inherit' })
 run('install', '--no-immutable')
 writeTypedApp('Node16', 'node16')
 run('tsc', '-p', '.')
