@@ -12,6 +12,7 @@ const entry = {
   index: 'src/index.ts',
   react: 'src/react/index.ts',
   broker: 'src/broker/index.ts',
+  testing: 'src/testing/index.ts',
 }
 const globalEntry = { 'weavy-token.global': 'src/global.ts' }
 

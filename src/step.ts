@@ -1,7 +1,7 @@
 import { type Instant, msSince } from './clock.js'
 import { isTokenError, TokenError } from './errors.js'
 import { isAtRest, isDue, type Machine, NO_WAIT, newEpoch, pauseMs, remainingMs, usable } from './machine.js'
-import { takeSlot } from './rate-limit.js'
+import { NO_DEBT, takeSlot } from './rate-limit.js'
 import { AFRESH_MS, consequenceOf, MAX_STRIKES, REFUSED_AT_ONCE_MS, strikeDelayMs } from './schedule.js'
 import { isSameUser, learn, subOf, type User, unlearn, whose } from './subs.js'
 import { isExpired, isLongEnough, parseToken } from './token.js'
@@ -21,6 +21,8 @@ export type Event =
       readonly since: Instant
       readonly rejected: string | undefined
       readonly minValidityMs: number
+      /** A request is wanted now, whatever the token and the schedule say. */
+      readonly hurry?: boolean
     }
   | { readonly type: 'leave'; readonly id: number }
   | { readonly type: 'landed'; readonly flight: number; readonly answer: unknown }
@@ -116,15 +118,16 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
 }
 
 function ask(machine: Machine, event: Event & { type: 'ask' }, now: Now, out: Out): Machine {
-  const { id, since, rejected, minValidityMs } = event
+  const { id, since, rejected, minValidityMs, hurry } = event
   if (machine.user === null) {
     const error = machine.failure?.error as TokenError
     out.inside.push({ type: 'reject', id, error })
     return machine
   }
-  const next = rejected ? refuse(machine, rejected, now) : machine
+  const told = rejected ? refuse(machine, rejected, now) : machine
+  const next = hurry ? { ...told, wait: NO_WAIT, limit: NO_DEBT } : told
   const token = usable(next, now)
-  if (token && isLongEnough(token, minValidityMs, now)) {
+  if (token && !hurry && isLongEnough(token, minValidityMs, now)) {
     out.inside.push({ type: 'hand', id, token: token.value })
     return next
   }

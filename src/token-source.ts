@@ -12,6 +12,7 @@ import {
   type GetTokenOptions,
   type RefusedEvent,
   type Session,
+  type SourceInternals,
   type TokenFactory,
   type TokenSource,
   type TokenSourceOptions,
@@ -20,6 +21,8 @@ import {
   withSession,
 } from './types.js'
 import { onWake } from './wake.js'
+
+type Ask = NonNullable<Parameters<SourceInternals['getToken']>[0]>
 
 const checkMs = (option: string, value: number | undefined, min: number, max: number): void => {
   if (value !== undefined && !(value >= min && value <= max))
@@ -152,7 +155,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   const wait = async (
-    { rejected, minValidityMs = 0, signal }: GetTokenOptions,
+    { rejected, minValidityMs = 0, hurry = false, signal }: Ask,
     since: ReturnType<typeof readClock>,
   ): Promise<string> => {
     const id = ++lastWaiter
@@ -165,14 +168,14 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         }
         signal?.addEventListener('abort', onAbort)
         waiters.set(id, { resolve, reject })
-        dispatch({ type: 'ask', id, since, rejected, minValidityMs })
+        dispatch({ type: 'ask', id, since, rejected, minValidityMs, hurry })
       })
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
   }
 
-  const obtain = async (request: GetTokenOptions = {}): Promise<string> => {
+  const obtain = async (request: Ask = {}): Promise<string> => {
     const { signal } = request
     if (signal?.aborted) throw signal.reason
     const mine = session

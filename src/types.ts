@@ -210,8 +210,11 @@ export const sessionOf = (request: TokenRequest): Session | undefined =>
 export interface SourceInternals {
   /** The session now. A call that must not outlive its user takes it in its first line and looks at `over` later. */
   session(): Session
-  /** `getToken`, without telling `onRefused`: the adapter tells it, because it knows the status. */
-  getToken(options?: GetTokenOptions): Promise<string>
+  /**
+   * `getToken`, without telling `onRefused`: the adapter tells it, because it knows the status. With `hurry` the broker is
+   * asked now, whatever the token and the schedule say.
+   */
+  getToken(options?: GetTokenOptions & { readonly hurry?: boolean }): Promise<string>
   tellRefused(event: RefusedEvent): void
 }
 

@@ -12,6 +12,7 @@ afterAll(() => consumer.remove())
 const EXPORTS = {
   'weavy-token': ['TokenError', 'connectWeavy', 'createAuthorizedFetch', 'createTokenSource', 'isTokenError'],
   'weavy-token/broker': ['createTokenBroker', 'toUid'],
+  'weavy-token/testing': ['createTestTokenSource', 'tokenHandlers'],
   'weavy-token/react': ['WeavyTokenProvider', 'useWeavyConnection', 'useWeavyToken'],
 }
 const IMPORT = ['--input-type=module', '-e']
@@ -79,7 +80,7 @@ describe('without React', () => {
     await expect(consumer.node(...IMPORT, 'await import("react")')).rejects.toThrow(/ERR_MODULE_NOT_FOUND/)
   })
 
-  it.each(['weavy-token', 'weavy-token/broker'] as const)(
+  it.each(['weavy-token', 'weavy-token/broker', 'weavy-token/testing'] as const)(
     '%s can be imported and required',
     async (entry) => {
       const expected = `${EXPORTS[entry].join()}\n`
