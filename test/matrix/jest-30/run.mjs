@@ -1,0 +1,4 @@
+// Jest 30.
+import { checkJest } from '../jest.mjs'
+
+checkJest()
