@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { writeExamples } from './documented.mjs'
 
 export function checkJest() {
-  writeExamples(/^jest\.config/)
+  writeExamples('testing', /^jest\.config/)
   const presets = [
     '@babel/preset-env',
     ['@babel/preset-react', { runtime: 'automatic' }],
@@ -13,7 +13,7 @@ export function checkJest() {
   writeFileSync('babel.config.json', JSON.stringify({ presets }))
   // jsdom of Jest has no fetch, so MSW would need more than this library does.
   const adapt = (code) => code.replace(/^import .* from 'vitest'\n/m, '').replaceAll('vi.mock', 'jest.mock')
-  const paths = writeExamples(/^src\/(status|chat)\./, adapt)
+  const paths = writeExamples('testing', /^src\/(status|chat)\./, adapt)
   const tests = paths.filter((path) => path.includes('.test.'))
   writeFileSync('src/source.test.js', SOURCE)
   const args = ['node_modules/jest/bin/jest.js', '--ci', ...tests, 'src/source.test.js']

@@ -4,7 +4,7 @@ import { writeExamples } from '../documented.mjs'
 
 const run = (...args) => execFileSync(process.execPath, args, { stdio: 'inherit' })
 
-writeExamples(/^src\//)
+writeExamples('testing', /^src\//)
 for (const environment of ['jsdom', 'happy-dom'])
   run('node_modules/vitest/vitest.mjs', 'run', '--dir', 'src', '--environment', environment)
-run('--test', ...writeExamples(/^test\/.*\.mjs$/))
+run('--test', ...writeExamples('testing', /^test\/.*\.mjs$/))
