@@ -25,7 +25,7 @@ const manifest = async () => JSON.parse(await read('package.json'))
 const REPOSITORY_ONLY = ['CONTRIBUTING.md', 'docs/failure-catalogue.md']
 
 it('holds the built files, a folder for each entry and the documents, nothing else', async () => {
-  const { exports } = await manifest()
+  const { exports, bin } = await manifest()
   const entries = Object.keys(exports).filter((path) => path !== './package.json')
   const built = entries.flatMap((path) => {
     const { types, default: code } = exports[path]
@@ -38,7 +38,8 @@ it('holds the built files, a folder for each entry and the documents, nothing el
       .filter((name) => name !== 'api' && !REPOSITORY_ONLY.includes(`docs/${name}`))
       .map((name) => `docs/${name}`),
   ]
-  const expected = [...documents, ...built.map((file) => file.replace('./', ''))]
+  const commands = Object.values<string>(bin).flatMap((file) => [file, `${file}.map`])
+  const expected = [...documents, ...[...built, ...commands].map((file) => file.replace('./', ''))]
   // Types that several entries share.
   const files = consumer.files.filter((file) => !/^dist\/[\w-]+-\w{8}\.d\.ts$/.test(file))
   expect(files.sort()).toEqual(expected.sort())
@@ -209,9 +210,9 @@ describe('source maps', () => {
     const program =
       "import { createTokenSource } from 'weavy-token'; try { createTokenSource({}) } catch (e) { console.log(e.stack) }"
     const stack = await consumer.node('--enable-source-maps', ...IMPORT, program)
-    const line = Number(/src\/token-source\.ts:(\d+)/.exec(stack)?.[1])
+    const [, file, line] = /src\/([\w-]+\.ts):(\d+)/.exec(stack) ?? []
     const map = JSON.parse(await consumer.read('node_modules/weavy-token/dist/index.js.map'))
-    const source = map.sourcesContent[map.sources.indexOf('../src/token-source.ts')] as string
-    expect(source.split('\n')[line - 1]).toContain('throw new TypeError')
+    const source = map.sourcesContent[map.sources.indexOf(`../src/${file}`)] as string
+    expect(source.split('\n')[Number(line) - 1]).toContain('throw new TypeError')
   })
 })
