@@ -15,6 +15,13 @@ afterAll(() => consumer.remove())
 
 type Files = Record<string, string>
 
+/** A built file, and whatever it imports by a relative path. */
+async function filesOf(name: string): Promise<Files> {
+  const code = await consumer.read(`node_modules/weavy-token/dist/${name}`)
+  const imported = [...code.matchAll(/from ["']\.\/([^"']+)["']/g)].map(([, file = '']) => filesOf(file))
+  return Object.assign({ [`/${name}`]: code }, ...(await Promise.all(imported)))
+}
+
 /** Serves a page whose policy is enforced, and an app around it. */
 async function serve(
   app: Hono,
@@ -109,7 +116,7 @@ describe.each(ENGINES)('%s', (name) => {
         "default-src 'self' 'unsafe-inline'",
         importMap
           ? {
-              '/index.js': await consumer.read('node_modules/weavy-token/dist/index.js'),
+              ...(await filesOf('index.js')),
               '/page.js': `
               import { createTokenSource } from 'weavy-token'
               globalThis.answer = createTokenSource({ tokenUrl: '/api/token' }).getToken()`,
