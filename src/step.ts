@@ -32,6 +32,7 @@ export type Event =
   | { readonly type: 'switch'; readonly user: User; readonly sub: string | undefined }
   | { readonly type: 'clear' }
   | { readonly type: 'close' }
+  | { readonly type: 'reopen' }
 
 /** What the driver sends. `held` and `rejected` are tokens: what leaves the page are their digests. */
 export interface Sending {
@@ -86,7 +87,7 @@ export function step(machine: Machine, event: Event, now: Now): readonly [Machin
 function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
   if (machine.isClosed) {
     if (event.type === 'ask') out.inside.push({ type: 'reject', id: event.id, error: closed() })
-    return machine
+    return event.type === 'reopen' ? { ...machine, isClosed: false } : machine
   }
   switch (event.type) {
     case 'ask':
@@ -100,6 +101,7 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
     case 'wake':
       return wake(machine, event.wake, now, out)
     case 'ring':
+    case 'reopen':
       return machine
     case 'switch': {
       const { user, subs } = machine

@@ -217,6 +217,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     dispatch({ type: 'close' })
   }
 
+  const reopen = () => {
+    if (!machine.isClosed) return
+    stopWake = undefined
+    session = beginSession(machine.user)
+    dispatch({ type: 'reopen' })
+  }
+
   const source: TokenSource = {
     getToken,
     tokenFactory: createTokenFactory(),
@@ -228,5 +235,5 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     close,
     [(Symbol.dispose ?? Symbol.for('Symbol.dispose')) as typeof Symbol.dispose]: close,
   }
-  return withInternals(source, { session: () => session, getToken: obtain, tellRefused })
+  return withInternals(source, { session: () => session, getToken: obtain, tellRefused, reopen })
 }

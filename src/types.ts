@@ -216,6 +216,8 @@ export interface SourceInternals {
    */
   getToken(options?: GetTokenOptions & { readonly hurry?: boolean }): Promise<string>
   tellRefused(event: RefusedEvent): void
+  /** Opens a closed source again, without a token, for the user it had. A source that is open: nothing happens. */
+  reopen(): void
 }
 
 const INTERNALS = Symbol.for('weavy-token.internals')

@@ -4,6 +4,8 @@ import type { TokenSource, TokenState } from 'weavy-token'
 /** What a provider shares with the hooks below it. */
 export interface SharedSource {
   readonly source: TokenSource
+  /** Whether the provider has been told where its tokens come from. */
+  readonly isKnown: boolean
   /** What may be rendered now: the source's state, but nothing of a user who is not the provider's. */
   getState(this: void): TokenState
   /** What the server rendered, and what hydration starts from. */
@@ -16,7 +18,7 @@ export function useSharedSource(hook: string): SharedSource {
   const shared = useContext(SourceContext)
   if (!shared)
     throw new Error(
-      `${hook} found no provider. Render this component inside <WeavyTokenProvider tokenUrl="…"> from weavy-token/react.`,
+      `${hook} found no provider. Render this component inside <WeavyTokenProvider tokenUrl="…"> from weavy-token/react. If it is, then two copies of weavy-token/react are loaded (see npm ls weavy-token; share "weavy-token/" in Module Federation), the provider is rendered by a server component (a wrapper of it needs 'use client'), or the two are separate islands.`,
     )
   return shared
 }

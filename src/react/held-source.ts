@@ -1,25 +1,40 @@
 import type { TokenSource, TokenSourceOptions, TokenState } from 'weavy-token'
+import { isSameUser } from '../subs.js'
+import { internalsOf } from '../types.js'
 
 /** One reference for every `empty`, so that going from one to another renders nothing. */
 export const EMPTY: TokenState = Object.freeze({ status: 'empty' })
 
+/** The newest options of a provider; its `tokenUrl` counts only when a source is made. */
+export interface Latest {
+  current: Omit<TokenSourceOptions, 'tokenUrl'>
+}
+
 /** A source as one provider holds it. */
 export interface HeldSource {
   readonly source: TokenSource
-  /** Whom the source has followed to. */
-  readonly user: TokenSourceOptions['user']
-  /** Whether the source was closed here: it cannot be mounted again. */
-  isOver(): boolean
-  /** Switches the source to the user who was rendered. */
-  follow(user: TokenSourceOptions['user']): void
+  readonly latest: Latest
+  /** Whether a provider is mounted with it. */
+  isMounted(): boolean
+  /** Makes the source the rendered user's, and opens it again when it was closed here. Called before any effect of a child. */
+  follow(user: TokenSourceOptions['user'], sub: string | undefined): void
   /** The state, unless it is that of another user. */
   stateFor(user: TokenSourceOptions['user']): TokenState
-  /** Sees to it that there is a token from now on. Returns its undo, which closes a source that is `own`. */
+  /** Sees to it that there is a token from now on. Returns its undo, which ends a source that is `own`. */
   mount(): () => void
+  /** Closes the source. */
+  end(): void
+  /** Of one that only stands in: hands whoever waits over to the source that has come. */
+  become?(source: TokenSource): void
 }
 
-export function holdSource(source: TokenSource, first: TokenSourceOptions['user'], own: boolean): HeldSource {
-  let user = first
+export function holdSource(
+  source: TokenSource,
+  latest: Latest,
+  own: boolean,
+  onMount: () => void = () => {},
+): HeldSource {
+  let { user } = latest.current
   let life: 'unmounted' | 'mounted' | 'over' = 'unmounted'
 
   // Later, not in the listener: whoever else listens sees `empty` before `fetching`, and StrictMode's first mount is over.
@@ -28,23 +43,33 @@ export function holdSource(source: TokenSource, first: TokenSourceOptions['user'
       // The state shows how it ends.
       if (life === 'mounted' && source.getState().status === 'empty') source.getToken().catch(() => {})
     })
+  const end = () => {
+    life = 'over'
+    source.close()
+  }
 
   return {
     source,
-    get user() {
-      return user
-    },
-    isOver: () => life === 'over',
-    follow(next) {
+    latest,
+    isMounted: () => life === 'mounted',
+    follow(next, sub) {
+      if (life === 'over') {
+        life = 'unmounted'
+        internalsOf(source).reopen()
+      }
+      if (isSameUser(user, next)) return
       user = next
-      source.setUser(next)
+      source.setUser(next, sub)
+      // From one empty state to another nobody is told.
+      fetchFirst()
     },
     stateFor(rendered) {
       const state = source.getState()
-      return rendered === user && state.status !== 'empty' ? state : EMPTY
+      return isSameUser(rendered, user) && state.status !== 'empty' ? state : EMPTY
     },
     mount() {
       life = 'mounted'
+      onMount()
       const unsubscribe = source.subscribe(fetchFirst)
       fetchFirst()
       return () => {
@@ -53,11 +78,10 @@ export function holdSource(source: TokenSource, first: TokenSourceOptions['user'
         if (own)
           queueMicrotask(() => {
             // StrictMode and Fast Refresh mount again at once.
-            if (life !== 'unmounted') return
-            life = 'over'
-            source.close()
+            if (life === 'unmounted') end()
           })
       }
     },
+    end,
   }
 }

@@ -1,10 +1,8 @@
 import type { TokenSourceOptions } from 'weavy-token'
+import type { Latest } from './held-source.js'
 
-/** Options whose functions and objects are looked up at each request, so that new ones never need a new source. */
-export function lateOptions(
-  options: TokenSourceOptions,
-  latest: { readonly current: TokenSourceOptions },
-): TokenSourceOptions {
+/** Options whose functions and objects are looked up at each call, so that new ones never need a new source. */
+export function lateOptions(options: TokenSourceOptions, latest: Latest): TokenSourceOptions {
   const { fetchToken } = options
   return {
     ...options,
@@ -15,5 +13,7 @@ export function lateOptions(
       return typeof requestInit === 'function' ? requestInit() : requestInit
     },
     fetch: (...request) => (latest.current.fetch ?? globalThis.fetch)(...request),
+    onRequest: (event) => latest.current.onRequest?.(event),
+    onRefused: (event) => latest.current.onRefused?.(event),
   }
 }

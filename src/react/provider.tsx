@@ -2,33 +2,45 @@ import {
   type ReactElement,
   type ReactNode,
   useEffect,
+  useImperativeHandle,
   useInsertionEffect,
-  useLayoutEffect,
   useMemo,
   useReducer,
   useRef,
 } from 'react'
-import { createTokenSource, type TokenSource, type TokenSourceOptions } from 'weavy-token'
+import type { TokenSource, TokenSourceOptions } from 'weavy-token'
 import { SourceContext } from './context.js'
 import { EMPTY, type HeldSource, holdSource } from './held-source.js'
-import { lateOptions } from './late-options.js'
+import { ownSource } from './own-source.js'
+import { pendingSource } from './pending-source.js'
 
 /** Props of {@link WeavyTokenProvider}: every option of a token source, or a `source` of the app's own. */
-export type WeavyTokenProviderProps = { readonly children?: ReactNode } & (
-  | (TokenSourceOptions & { readonly source?: undefined })
-  | ({ readonly source: TokenSource } & { readonly [Option in keyof TokenSourceOptions]?: undefined })
-)
+export type WeavyTokenProviderProps = { readonly children?: ReactNode } & (OwnSourceProps | GivenSourceProps)
+
+interface OwnSourceProps extends Omit<TokenSourceOptions, 'tokenUrl'> {
+  /** As the option of a source. `null`: not known yet; nothing is fetched, and whoever asks waits. */
+  tokenUrl?: TokenSourceOptions['tokenUrl'] | null
+  readonly source?: undefined
+}
+
+type AnyProps = Omit<OwnSourceProps, 'source'> & { source?: TokenSource; children?: ReactNode }
+
+type GivenSourceProps = { readonly source: TokenSource } & {
+  readonly [Option in keyof TokenSourceOptions]?: 'belongs to createTokenSource when a source is given; switch users with source.setUser'
+}
 
 /**
  * Gives the components below it a token source, and sees to it that there is a token.
  *
  * The first token is fetched when the provider has mounted, and again after `clear()` and a change of `user`; a server
- * fetches nothing. A changed `user` switches users: already the render that brings the new one shows nothing of the
- * old one's token. A changed `tokenUrl` makes a new source. `fetchToken`, `requestInit` and `fetch` are looked up at each
- * request, so inline ones restart nothing; the numbers count when a source is made.
+ * fetches nothing, and nor does `tokenUrl={null}`. A changed `user` switches users: already the render that brings the
+ * new one shows nothing of the old one's token; `sub` is read with it. A changed `tokenUrl` makes a new source. Functions and
+ * `requestInit` are looked up at each use, so inline ones restart nothing; the numbers count when a source is made.
  *
  * Unmounting, or hiding in an `<Activity>`, closes a source that the provider made, never a `source` that it was given.
+ * Shown again, it starts afresh.
  *
+ * @throws {Error} while rendering, when a child without a `<Suspense>` below the provider suspends until there is a token, and inline functions keep React from ending that
  * @throws {TypeError} while rendering, for options that `createTokenSource` refuses
  * @example
  * ```tsx
@@ -42,22 +54,26 @@ export type WeavyTokenProviderProps = { readonly children?: ReactNode } & (
  * ```
  */
 export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement {
-  const { source: given, children, ...options } = props
-  const { user } = options
-  const latest = useRef<TokenSourceOptions>(options)
-  useInsertionEffect(() => {
-    latest.current = options
-  })
+  const { source: given, children, ...options } = props as unknown as AnyProps
+  const { tokenUrl, user, sub } = options
+  const isKnown = tokenUrl !== null
 
   const [round, nextRound] = useReducer((rounds: number) => rounds + 1, 0)
   // biome-ignore lint/correctness/useExhaustiveDependencies: only these make another source
-  const held = useMemo(
-    () => holdSource(given ?? createTokenSource(lateOptions(options, latest)), user, !given),
-    [given, options.tokenUrl?.toString(), round],
-  )
+  const held = useMemo(() => {
+    if (given) return holdSource(given, { current: options }, false)
+    return isKnown ? ownSource({ ...options, tokenUrl }) : pendingSource()
+  }, [given, tokenUrl?.toString(), isKnown, round])
+
+  useInsertionEffect(() => {
+    held.latest.current = options
+  })
+  const before = useRef<HeldSource>(undefined)
   useEffect(() => {
-    // Hidden for a while and now shown again.
-    if (held.isOver()) return nextRound()
+    if (before.current !== held) before.current?.become?.(held.source)
+    before.current = held
+    // Another provider with the same options was quicker.
+    if (held.isMounted()) return nextRound()
     return held.mount()
   }, [held])
 
@@ -65,22 +81,28 @@ export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement
     const getState = () => held.stateFor(user)
     // A source of the app's own may be further than it was on the server.
     const atFirst = given ? EMPTY : getState()
-    return { source: held.source, getState, getServerState: () => atFirst }
-  }, [held, user, given])
+    return { source: held.source, isKnown, getState, getServerState: () => atFirst }
+  }, [held, user, given, isKnown])
 
   return (
     <SourceContext.Provider value={shared}>
-      {held.user !== user && <FollowUser held={held} user={user} />}
+      <Ahead held={held} user={user} sub={sub} />
       {children}
     </SourceContext.Provider>
   )
 }
 
-/**
- * Makes the source follow a new user. Ahead of the children, so that its layout effect runs before any effect of
- * theirs; only where there is a switch, because React 18 warns about layout effects on a server.
- */
-function FollowUser({ held, user }: { held: HeldSource; user: TokenSourceOptions['user'] }) {
-  useLayoutEffect(() => held.follow(user), [held, user])
+interface AheadProps {
+  held: HeldSource
+  user: TokenSourceOptions['user']
+  sub: string | undefined
+}
+
+const noRef = () => {}
+
+/** Makes the source follow the provider. The first child, so that its effect runs before any of the app's. */
+function Ahead({ held, user, sub }: AheadProps) {
+  // This is a layout effect that React 18 does not warn about on a server.
+  useImperativeHandle(noRef, () => held.follow(user, sub), [held, user, sub])
   return null
 }

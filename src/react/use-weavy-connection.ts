@@ -20,9 +20,9 @@ import { useSharedSource } from './context.js'
  * ```
  */
 export function useWeavyConnection(weavy: WeavyLike | null | undefined): void {
-  const { source } = useSharedSource('useWeavyConnection')
+  const { source, isKnown } = useSharedSource('useWeavyConnection')
   useEffect(() => {
     // useWeavy goes on returning an instance that the app has destroyed.
-    return weavy && !weavy.isDestroyed ? connectWeavy(source, weavy) : undefined
-  }, [source, weavy])
+    return weavy && isKnown && !weavy.isDestroyed ? connectWeavy(source, weavy) : undefined
+  }, [source, isKnown, weavy])
 }

@@ -2,36 +2,35 @@ import { useMemo, useSyncExternalStore } from 'react'
 import type { TokenError, TokenSource } from 'weavy-token'
 import { useSharedSource } from './context.js'
 
-/** The state of the provider's source. `status` narrows the rest, also after destructuring. */
+/** The state of the provider's source. `status` narrows the rest, also after destructuring and by an early return. */
 export type WeavyTokenState =
-  /** `empty`: nothing asked yet. `fetching`: no usable token, one on its way. */
-  | {
-      readonly status: 'empty' | 'fetching'
-      readonly token: undefined
-      readonly expiresAt: undefined
-      readonly error: undefined
-    }
-  /** A valid token, also while it is refreshed in the background. `expiresAt` is epoch ms, `null` when unknown. */
-  | {
-      readonly status: 'ready'
-      readonly token: string
-      readonly expiresAt: number | null
-      readonly error: undefined
-    }
+  /** Nothing asked yet. */
+  | Without<'empty', undefined>
+  /** No usable token, one on its way. */
+  | Without<'fetching', undefined>
+  /** A valid token, also while it is refreshed in the background. */
+  | With<'ready', undefined>
   /** The refresh fails, the token is still good. */
-  | {
-      readonly status: 'stale'
-      readonly token: string
-      readonly expiresAt: number | null
-      readonly error: TokenError
-    }
-  /** `failed`: no usable token, the last attempt failed. `signed-out`: nobody is signed in. */
-  | {
-      readonly status: 'failed' | 'signed-out'
-      readonly token: undefined
-      readonly expiresAt: undefined
-      readonly error: TokenError
-    }
+  | With<'stale', TokenError>
+  /** No usable token, the last attempt failed. */
+  | Without<'failed', TokenError>
+  /** Nobody is signed in. */
+  | Without<'signed-out', TokenError>
+
+interface Without<Status, E> {
+  readonly status: Status
+  readonly token: undefined
+  readonly expiresAt: undefined
+  readonly error: E
+}
+
+interface With<Status, E> {
+  readonly status: Status
+  readonly token: string
+  /** Epoch ms, `null` when unknown. */
+  readonly expiresAt: number | null
+  readonly error: E
+}
 
 /** What {@link useWeavyToken} returns: the state, and functions that stay the same for the life of the source. */
 export type WeavyToken = WeavyTokenState &

@@ -43,6 +43,20 @@ export function Narrows() {
   expectTypeOf(weavyToken.getToken).toEqualTypeOf<TokenSource['getToken']>()
 }
 
+// So does an early return: each status is a member of its own.
+export function NarrowsByReturn() {
+  const { status, token, error, expiresAt } = useWeavyToken()
+  if (status === 'empty' || status === 'fetching') return
+  if (status === 'failed' || status === 'signed-out') {
+    expectTypeOf(error).toEqualTypeOf<TokenError>()
+    return
+  }
+  expectTypeOf(token).toEqualTypeOf<string>()
+  expectTypeOf(expiresAt).toEqualTypeOf<number | null>()
+  if (status === 'ready') return
+  expectTypeOf(error).toEqualTypeOf<TokenError>()
+}
+
 // Every status of the source is a status of the hook.
 expectTypeOf<WeavyToken['status']>().toEqualTypeOf<ReturnType<TokenSource['getState']>['status']>()
 
@@ -52,7 +66,15 @@ declare const source: TokenSource
 assertType<Props>({ tokenUrl: '/api/token', user: null, refreshAheadMs: 1000, children: 'app' })
 assertType<Props>({ tokenUrl: new URL('https://app.example'), user: undefined })
 assertType<Props>({ fetchToken: async () => ({ access_token: 'wyu_1' }) })
+assertType<Props>({
+  tokenUrl: null,
+  sub: 'name',
+  onRequest: ({ reason }) => reason,
+  onRefused: ({ from }) => from,
+})
 assertType<Props>({ source })
+// @ts-expect-error the type says why: "belongs to createTokenSource when a source is given; …"
+assertType<Props>({ source, user: 'alice' })
 // @ts-expect-error a source comes instead of the options of one
 assertType<Props>({ source, tokenUrl: '/api/token' })
 // @ts-expect-error no such option

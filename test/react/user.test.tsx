@@ -9,11 +9,11 @@ type User = TokenSourceOptions['user']
 
 /** An app with one user at a time, whose broker names tokens after the user who is signed in there. */
 function createApp(first: User) {
-  const brokers = { a: createBroker('a'), b: createBroker('b'), null: createBroker('null') }
+  const brokers = { a: createBroker('a'), b: createBroker('b') }
   const probe = createProbe()
   const shown: [user: User, token: string | undefined][] = []
   let signedIn = first
-  const broker = vi.fn<FetchToken>((request) => brokers[String(signedIn) as 'a' | 'b'](request))
+  const broker = vi.fn<FetchToken>((request) => brokers[signedIn === 'b' ? 'b' : 'a'](request))
   const Show = ({ user }: { user: User }) => {
     shown.push([user, useWeavyToken().token])
     return null
@@ -175,4 +175,55 @@ test('a switch in a transition masks nothing before it shows', async () => {
   expect(seen[0]).toEqual(['b', undefined])
   expect(seen.at(-1)).toEqual(['b', 'wyu_2'])
   expect(seen.map(([, token]) => token)).not.toContain('wyu_1')
+})
+
+test('a user that is no number, such as Number(undefined), gets a token', async () => {
+  const { broker, shown, rerender } = createApp(Number.NaN)
+  await answered()
+  expect(shown.at(-1)).toEqual([Number.NaN, 'wyu_a1'])
+  rerender(Number.NaN)
+  await answered()
+  expect(broker).toHaveBeenCalledTimes(1)
+})
+
+test('the same user as a number and as a string is no switch', async () => {
+  const { broker, shown, rerender } = createApp(5)
+  await answered()
+  rerender('5')
+  expect(shown.at(-1)).toEqual(['5', 'wyu_a1'])
+  await answered()
+  expect(broker).toHaveBeenCalledTimes(1)
+})
+
+test('with maxWaitMs={0}, and switches quicker than an answer, the last user gets a token', async () => {
+  const brokers = { a: createBroker('a'), b: createBroker('b'), c: createBroker('c') }
+  const probe = createProbe()
+  const App = ({ user }: { user: 'a' | 'b' | 'c' }) => (
+    <WeavyTokenProvider fetchToken={brokers[user]} user={user} maxWaitMs={0}>
+      <probe.Probe />
+    </WeavyTokenProvider>
+  )
+  const { rerender } = render(<App user="a" />)
+  for (const user of ['b', 'a', 'c'] as const) rerender(<App user={user} />)
+  await answered()
+  expect(probe.last).toMatchObject({ status: 'ready', token: 'wyu_c1' })
+})
+
+test('a listener given as a prop is looked up when something happens', async () => {
+  const heard: string[] = []
+  const probe = createProbe()
+  const App = ({ name }: { name: string }) => (
+    <WeavyTokenProvider
+      fetchToken={createBroker()}
+      onRefused={({ from, status }) => heard.push(`${name} ${from} ${status}`)}
+    >
+      <probe.Probe />
+    </WeavyTokenProvider>
+  )
+  const { rerender } = render(<App name="first" />)
+  await answered()
+  rerender(<App name="second" />)
+  probe.last.getToken({ rejected: probe.last.token }).catch(() => {})
+  expect(heard).toEqual(['second app 401'])
+  await answered()
 })

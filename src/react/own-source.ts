@@ -1,0 +1,52 @@
+import { createTokenSource, type TokenSourceOptions } from 'weavy-token'
+import { type HeldSource, holdSource } from './held-source.js'
+import { lateOptions } from './late-options.js'
+
+/** How long a source waits for its provider to be mounted. */
+const UNMOUNTED_MS = 60_000
+/** How many answers may come for a render that was thrown away. */
+const MAX_IN_VAIN = 3
+
+/**
+ * Sources of providers that were rendered and not mounted yet, with the options that they were made of.
+ *
+ * React throws a first render away when a child suspends and nothing between the two catches it, and renders the
+ * provider anew for its next try. With a new source each time, a child that waits for a token would wait for ever.
+ */
+const unmounted = new Map<HeldSource, TokenSourceOptions>()
+
+const isSame = (a: TokenSourceOptions, b: TokenSourceOptions): boolean =>
+  (Object.keys({ ...a, ...b }) as (keyof TokenSourceOptions)[]).every((name) => Object.is(a[name], b[name]))
+
+/** The source for a provider's options: that of a render which was thrown away, or a new one. */
+export function ownSource(props: TokenSourceOptions): HeldSource {
+  const options = { ...props, tokenUrl: props.tokenUrl?.toString() }
+  let inVain = 0
+  for (const [held, earlier] of unmounted) {
+    if (isSame(earlier, options)) return held
+    const { status } = held.source.getState()
+    const isAnswered = status !== 'empty' && status !== 'fetching'
+    if (isAnswered && earlier.tokenUrl === options.tokenUrl && Object.is(earlier.user, options.user))
+      inVain += 1
+  }
+  if (inVain >= MAX_IN_VAIN)
+    throw new Error(
+      'A component below <WeavyTokenProvider> suspends until there is a token, and React renders the provider anew each time. Put a <Suspense> between the two, or give the provider a source of your own.',
+    )
+
+  const latest = { current: props }
+  const source = createTokenSource(lateOptions(options, latest))
+  // On a server nothing is mounted, and the next render may be another user's.
+  if (typeof window === 'undefined') return holdSource(source, latest, true)
+  const forget = () => {
+    clearTimeout(timer)
+    unmounted.delete(held)
+  }
+  const held = holdSource(source, latest, true, forget)
+  const timer = setTimeout(() => {
+    forget()
+    held.end()
+  }, UNMOUNTED_MS)
+  unmounted.set(held, options)
+  return held
+}

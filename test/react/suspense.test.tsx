@@ -1,0 +1,210 @@
+import { act, render, screen } from '@testing-library/react'
+import * as React from 'react'
+import { type ReactNode, StrictMode, Suspense, useEffect, useLayoutEffect, useState } from 'react'
+import { describe, expect, test, vi } from 'vitest'
+import type { TokenSource } from 'weavy-token'
+import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { allowComplaints, answered, Boundary, createBroker, createProbe, settle } from './harness.js'
+
+const MINUTE = 60_000
+
+/** `use` of React 19; in 18 what its libraries do. */
+const results = new WeakMap<Promise<string>, { value: string } | { error: unknown }>()
+const use: (promise: Promise<string>) => string =
+  React.use ??
+  ((promise) => {
+    const result = results.get(promise)
+    if (!result)
+      throw promise.then(
+        (value) => results.set(promise, { value }),
+        (error) => results.set(promise, { error }),
+      )
+    if ('error' in result) throw result.error
+    return result.value
+  })
+
+/** A component that waits for a token while it renders, with a promise kept per source. */
+function createChat() {
+  const promises = new WeakMap<TokenSource, Promise<string>>()
+  return function Chat() {
+    const { source } = useWeavyToken()
+    const promise = promises.get(source) ?? source.getToken()
+    promises.set(source, promise)
+    return <p>chat with {use(promise)}</p>
+  }
+}
+
+/** React 19 wants to see the end of what suspends in an `act`. */
+const renderSuspended = (element: ReactNode) => act(async () => render(element))
+
+const Waiting = ({ children }: { children: ReactNode }) => (
+  <Boundary>
+    <Suspense fallback="waiting">{children}</Suspense>
+  </Boundary>
+)
+
+describe('a child that suspends until there is a token, with the boundary outside the provider', () => {
+  test('appears, with one request', async () => {
+    const broker = createBroker()
+    const Chat = createChat()
+    const Page = () => (
+      <WeavyTokenProvider fetchToken={broker} user="alice">
+        <Chat />
+      </WeavyTokenProvider>
+    )
+    const { unmount } = await renderSuspended(
+      <StrictMode>
+        <Waiting>
+          <Page />
+        </Waiting>
+      </StrictMode>,
+    )
+    expect(screen.getByText('waiting')).toBeDefined()
+    await answered()
+    await settle(100)
+    expect(screen.getByText('chat with wyu_1')).toBeDefined()
+    expect(broker).toHaveBeenCalledTimes(1)
+    unmount()
+    await settle()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('is one clear error where inline functions make each try another one, and requests are bounded', async () => {
+    const broker = createBroker()
+    const Chat = createChat()
+    const Page = () => (
+      <WeavyTokenProvider fetchToken={(request) => broker(request)}>
+        <Chat />
+      </WeavyTokenProvider>
+    )
+    const { unmount } = await renderSuspended(
+      <Waiting>
+        <Page />
+      </Waiting>,
+    )
+    for (let n = 0; n < 10; n++) {
+      await answered()
+      await settle(100)
+    }
+    expect(screen.getByRole('alert').textContent).toMatch(/Put a <Suspense> between the two/)
+    expect(broker).toHaveBeenCalledTimes(3)
+    allowComplaints()
+    unmount()
+    await settle(MINUTE)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('a source whose render was thrown away is closed after a minute', async () => {
+    const signals: AbortSignal[] = []
+    const Chat = createChat()
+    const { unmount } = await renderSuspended(
+      <Waiting>
+        <WeavyTokenProvider
+          maxWaitMs={10 * MINUTE}
+          timeoutMs={10 * MINUTE}
+          fetchToken={({ signal }) => {
+            signals.push(signal)
+            return new Promise(() => {})
+          }}
+        >
+          <Chat />
+        </WeavyTokenProvider>
+      </Waiting>,
+    )
+    await settle()
+    unmount()
+    await settle(MINUTE - 1)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false])
+    await settle(1)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+test('with the boundary inside, many providers with like options wait beside each other', async () => {
+  const broker = createBroker()
+  const Chat = createChat()
+  const One = () => (
+    <WeavyTokenProvider fetchToken={(request) => broker(request)}>
+      <Waiting>
+        <Chat />
+      </Waiting>
+    </WeavyTokenProvider>
+  )
+  await renderSuspended([1, 2, 3, 4, 5].map((key) => <One key={key} />))
+  await answered()
+  await settle(100)
+  expect(screen.getAllByText(/^chat with/)).toHaveLength(5)
+  expect(broker).toHaveBeenCalledTimes(5)
+})
+
+test('two providers with the same options have a source each', async () => {
+  const broker = createBroker()
+  const probes = [createProbe(), createProbe()]
+  const App = ({ users }: { users: [string, string] }) => (
+    <StrictMode>
+      {probes.map(({ Probe }, n) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they never move
+        <WeavyTokenProvider key={n} fetchToken={broker} user={users[n]}>
+          <Probe />
+        </WeavyTokenProvider>
+      ))}
+    </StrictMode>
+  )
+  const { rerender } = render(<App users={['a', 'a']} />)
+  await answered()
+  expect(probes[0]?.last.source).not.toBe(probes[1]?.last.source)
+  rerender(<App users={['a', 'b']} />)
+  await answered()
+  const tokens = probes.map(({ last }) => last.token)
+  expect(new Set(tokens).size).toBe(2)
+  expect(tokens).not.toContain(undefined)
+})
+
+const { Activity } = React
+test.skipIf(!Activity)(
+  'children of an <Activity> that is shown again get a token in their first effect',
+  async () => {
+    const broker = createBroker()
+    const got: string[] = []
+    const record = (label: string, token: Promise<string>) => {
+      token.then(
+        (value) => got.push(`${label} ${value}`),
+        (error) => got.push(`${label} ${error.code}`),
+      )
+    }
+    const Eager = () => {
+      const { getToken } = useWeavyToken()
+      useLayoutEffect(() => record('layout effect', getToken()), [getToken])
+      useEffect(() => record('effect', getToken()), [getToken])
+      return null
+    }
+    const provider = (
+      <WeavyTokenProvider fetchToken={broker} user="a">
+        <Eager />
+      </WeavyTokenProvider>
+    )
+    let show: (mode: 'visible' | 'hidden') => void = () => {}
+    const App = () => {
+      const [mode, setMode] = useState<'visible' | 'hidden'>('visible')
+      show = setMode
+      return (
+        <StrictMode>
+          <Activity mode={mode}>{provider}</Activity>
+        </StrictMode>
+      )
+    }
+    render(<App />)
+    await answered()
+    for (const n of [2, 3]) {
+      act(() => show('hidden'))
+      await answered()
+      expect(vi.getTimerCount()).toBe(0)
+      got.length = 0
+      act(() => show('visible'))
+      await answered()
+      expect(new Set(got)).toEqual(new Set([`effect wyu_${n}`, `layout effect wyu_${n}`]))
+    }
+    expect(broker).toHaveBeenCalledTimes(3)
+  },
+)
