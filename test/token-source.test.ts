@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenSource, type TokenSourceOptions } from '../src/index.js'
+import { internalsOf } from '../src/types.js'
 import {
   byHand,
   byScript,
@@ -405,4 +406,25 @@ test('every function works when destructured', async () => {
   clear()
   expect(getState()).toEqual({ status: 'empty' })
   close()
+})
+
+test('a source that its provider opens again begins anew, for the user it had', async () => {
+  const { source, request } = byHand({ user: 'a' })
+  const { reopen, session } = internalsOf(source)
+  watch(source.getToken())
+  request(1).answer('wyu_1')
+  await settle()
+  const before = session()
+  reopen()
+  expect(session()).toBe(before)
+  source.close()
+  expect(before.over).toMatchObject({ code: 'closed' })
+  reopen()
+  expect(session()).toMatchObject({ user: 'a', over: undefined })
+  expect(source.getState()).toEqual({ status: 'empty' })
+  const seen = watch(source.getToken())
+  request(2).answer('wyu_2')
+  await settle()
+  expect(seen.outcome).toBe('wyu_2')
+  source.close()
 })

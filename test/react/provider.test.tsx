@@ -232,6 +232,38 @@ describe('another source', () => {
   })
 })
 
+test('asking while React renders tells no listener within that render', async () => {
+  const source = createTokenSource({ fetchToken: createBroker() })
+  let isRendering = false
+  const within: string[] = []
+  source.subscribe(({ status }) => {
+    if (isRendering) within.push(status)
+  })
+  const probe = createProbe()
+  const Asks = () => {
+    isRendering = true
+    source.getToken().catch(() => {})
+    isRendering = false
+    return null
+  }
+  const App = ({ asks }: { asks: boolean }) => (
+    <WeavyTokenProvider source={source}>
+      <probe.Probe />
+      {asks && <Asks />}
+    </WeavyTokenProvider>
+  )
+  const { rerender } = render(<App asks={false} />)
+  await answered()
+  act(() => {
+    source.clear()
+    rerender(<App asks />)
+  })
+  await answered()
+  expect(within).toEqual([])
+  expect(probe.last.token).toBe('wyu_2')
+  source.close()
+})
+
 describe('a given source', () => {
   test('is never closed, and a remount takes it as it is', async () => {
     const broker = createBroker()

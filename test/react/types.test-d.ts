@@ -1,6 +1,11 @@
+import { useWeavy } from '@weavy/uikit-react'
+import type { Weavy as Weavy32 } from '@weavy/uikit-web'
 import type { ComponentProps } from 'react'
+import type { Weavy as Weavy25 } from 'uikit-web-25'
+import type { Weavy as Weavy27 } from 'uikit-web-27'
+import type { Weavy as Weavy31 } from 'uikit-web-31'
 import { assertType, expectTypeOf } from 'vitest'
-import type { TokenError, TokenSource } from 'weavy-token'
+import { connectWeavy, type TokenError, type TokenSource } from 'weavy-token'
 import {
   useWeavyConnection,
   useWeavyToken,
@@ -85,4 +90,28 @@ export function Connects() {
   useWeavyConnection(null)
   // @ts-expect-error not an instance
   useWeavyConnection('weavy')
+}
+
+// The UIKit's own types connect without a cast.
+type Instances = [
+  InstanceType<typeof Weavy25>,
+  InstanceType<typeof Weavy27>,
+  InstanceType<typeof Weavy31>,
+  InstanceType<typeof Weavy32>,
+]
+expectTypeOf<Instances[number]['getToken']>().toEqualTypeOf<(refresh?: boolean) => Promise<string>>()
+
+export function ConnectsEach(instances: Instances) {
+  const [v25, v27, v31, v32] = instances
+  expectTypeOf(v25).not.toBeAny()
+  expectTypeOf(v27).not.toBeAny()
+  expectTypeOf(v31).not.toBeAny()
+  expectTypeOf(v32).not.toBeAny()
+  connectWeavy(source, v25)
+  connectWeavy(source, v27)
+  connectWeavy(source, v31)
+  connectWeavy(source, v32)
+  const own = useWeavy({ url: 'https://your-environment.weavy.io' })
+  expectTypeOf(own).not.toBeAny()
+  useWeavyConnection(own)
 }

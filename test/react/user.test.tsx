@@ -209,12 +209,33 @@ test('with maxWaitMs={0}, and switches quicker than an answer, the last user get
   expect(probe.last).toMatchObject({ status: 'ready', token: 'wyu_c1' })
 })
 
-test('a listener given as a prop is looked up when something happens', async () => {
+test('the sub of a switch checks the first answer for the new user', async () => {
+  const answers = { a: 'sub of a', b: 'sub of somebody else' }
+  const probe = createProbe()
+  const App = ({ user }: { user: 'a' | 'b' }) => (
+    <WeavyTokenProvider
+      fetchToken={async () => ({ access_token: `wyu_${user}`, expires_in: HOUR_S, sub: answers[user] })}
+      user={user}
+      sub={`sub of ${user}`}
+    >
+      <probe.Probe />
+    </WeavyTokenProvider>
+  )
+  const { rerender } = render(<App user="a" />)
+  await answered()
+  expect(probe.last.token).toBe('wyu_a')
+  rerender(<App user="b" />)
+  await answered()
+  expect(probe.last).toMatchObject({ token: undefined, error: { code: 'other_user' } })
+})
+
+test('listeners given as props are looked up when something happens', async () => {
   const heard: string[] = []
   const probe = createProbe()
   const App = ({ name }: { name: string }) => (
     <WeavyTokenProvider
       fetchToken={createBroker()}
+      onRequest={({ reason }) => heard.push(`${name} ${reason}`)}
       onRefused={({ from, status }) => heard.push(`${name} ${from} ${status}`)}
     >
       <probe.Probe />
@@ -224,6 +245,6 @@ test('a listener given as a prop is looked up when something happens', async () 
   await answered()
   rerender(<App name="second" />)
   probe.last.getToken({ rejected: probe.last.token }).catch(() => {})
-  expect(heard).toEqual(['second app 401'])
   await answered()
+  expect(heard).toEqual(['first first', 'second app 401', 'second rejected'])
 })
