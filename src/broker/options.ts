@@ -28,8 +28,10 @@ export interface BrokerUser {
    * @default what `broker.subOf(uid)` tells
    */
   sub?: string | null | undefined
-  [field: string]: unknown
 }
+
+/** Fields beyond those of a `BrokerUser` are fine, also in an object literal, which is why there is the second member. */
+type Found = BrokerUser | (BrokerUser & { [field: string]: unknown }) | null | undefined | false | '' | 0
 
 /** Options of `createTokenBroker()`. They are checked once, when the broker is created. */
 export interface TokenBrokerOptions<Context = unknown> {
@@ -50,17 +52,7 @@ export interface TokenBrokerOptions<Context = unknown> {
    * error with `status` 401 or 403 is that answer, and what Next.js throws to steer (`redirect()`) goes on to Next.js.
    * `context` is the second argument that `fetch` was called with, or the event whose `request` this is.
    */
-  user: (
-    request: Request,
-    context: Context,
-  ) =>
-    | BrokerUser
-    | null
-    | undefined
-    | false
-    | ''
-    | 0
-    | Promise<BrokerUser | null | undefined | false | '' | 0>
+  user: (request: Request, context: Context) => Found | Promise<Found>
   /** Life of a token in seconds, 1 to 31,536,000. @default 3600 */
   expiresIn?: number | undefined
   /**
