@@ -86,6 +86,39 @@ declare module 'fastify' {
 declare module 'next/headers' {
   export function headers(): Promise<Headers>
 }
+declare module 'next/server' {
+  export function connection(): Promise<void>
+}
+declare module 'vue' {
+  export function shallowRef<T>(value: T): { value: T }
+  export function onScopeDispose(callback: () => void): void
+}
+declare module 'solid-js' {
+  export function createSignal<T>(value: T): [() => T, (value: T) => T]
+  export function onCleanup(callback: () => void): void
+}
+declare module '@angular/core' {
+  export interface OnDestroy {
+    ngOnDestroy(): void
+  }
+  export function Injectable(): ClassDecorator
+  export function signal<T>(value: T): { (): T; set(value: T): void }
+}
+declare module 'express-session' {
+  import type { RequestHandler } from 'express'
+  interface SessionData {}
+  export default function session(options: object): RequestHandler
+  global {
+    namespace Express {
+      interface Request {
+        session: Partial<SessionData>
+      }
+    }
+  }
+}
+interface ImportMeta {
+  readonly hot?: { dispose(callback: () => void): void }
+}
 `
 const SESSION = `
 export declare function readSession(request: { headers: Headers }): Promise<{ userId: string; name: string } | null>
@@ -164,6 +197,19 @@ describe('examples', () => {
     const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code)
     for (const [, name] of commands.join('\n').matchAll(/npm run ([\w:-]+)/g))
       expect(Object.keys(scripts)).toContain(name)
+  })
+})
+
+describe('recipes are what the apps of the matrix run', () => {
+  it.each([
+    ['frameworks.md', 'vue/src/weavy.ts'],
+    ['frameworks.md', 'vue/src/chat.vue'],
+    ['frameworks.md', 'svelte/src/weavy.svelte.js'],
+    ['frameworks.md', 'svelte/src/chat.svelte'],
+    ['frameworks.md', 'angular/src/weavy.service.ts'],
+  ])('%s: %s', (document, file) => {
+    const recipe = `\n${read(`test/matrix/${file}`)}\`\`\``
+    expect(read(`docs/${document}`).includes(recipe)).toBe(true)
   })
 })
 
