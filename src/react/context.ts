@@ -18,7 +18,7 @@ export function useSharedSource(hook: string): SharedSource {
   const shared = useContext(SourceContext)
   if (!shared)
     throw new Error(
-      `${hook} found no provider. Render this component inside <WeavyTokenProvider tokenUrl="…"> from weavy-token/react. If it is, then two copies of weavy-token/react are loaded (see npm ls weavy-token; share "weavy-token/" in Module Federation), the provider is rendered by a server component (a wrapper of it needs 'use client'), or the two are separate islands.`,
+      `${hook} found no provider. Render this component inside <WeavyTokenProvider tokenUrl="…">. If it is, two copies of weavy-token are loaded (npm ls weavy-token), or the two are in different islands, or only a server renders the provider ('use client' is missing).`,
     )
   return shared
 }

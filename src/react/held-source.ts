@@ -24,8 +24,6 @@ export interface HeldSource {
   mount(): () => void
   /** Closes the source. */
   end(): void
-  /** Of one that only stands in: hands whoever waits over to the source that has come. */
-  become?(source: TokenSource): void
 }
 
 export function holdSource(

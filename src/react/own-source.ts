@@ -13,14 +13,28 @@ const MAX_IN_VAIN = 3
  * React throws a first render away when a child suspends and nothing between the two catches it, and renders the
  * provider anew for its next try. With a new source each time, a child that waits for a token would wait for ever.
  */
-const unmounted = new Map<HeldSource, TokenSourceOptions>()
+const unmounted = new Map<HeldSource, OwnOptions>()
 
-const isSame = (a: TokenSourceOptions, b: TokenSourceOptions): boolean =>
-  (Object.keys({ ...a, ...b }) as (keyof TokenSourceOptions)[]).every((name) => Object.is(a[name], b[name]))
+/** What a provider makes a source of. */
+export interface OwnOptions extends Omit<TokenSourceOptions, 'tokenUrl'> {
+  /** As the option of a source. `null`: not known yet; nothing is fetched, and whoever asks waits until it changes. */
+  tokenUrl?: TokenSourceOptions['tokenUrl'] | null
+}
+
+const isSame = (a: OwnOptions, b: OwnOptions): boolean =>
+  (Object.keys({ ...a, ...b }) as (keyof OwnOptions)[]).every((name) => Object.is(a[name], b[name]))
+
+/** A request that waits for a tokenUrl. It ends with its source. */
+const pending = {
+  fetchToken: () => new Promise<never>(() => {}),
+  timeoutMs: 2 ** 31 - 1,
+  maxWaitMs: 2 ** 31 - 1,
+}
 
 /** The source for a provider's options: that of a render which was thrown away, or a new one. */
-export function ownSource(props: TokenSourceOptions): HeldSource {
-  const options = { ...props, tokenUrl: props.tokenUrl?.toString() }
+export function ownSource(props: OwnOptions): HeldSource {
+  const { tokenUrl } = props
+  const options = { ...props, tokenUrl: tokenUrl?.toString() ?? tokenUrl }
   let inVain = 0
   for (const [held, earlier] of unmounted) {
     if (isSame(earlier, options)) return held
@@ -31,11 +45,13 @@ export function ownSource(props: TokenSourceOptions): HeldSource {
   }
   if (inVain >= MAX_IN_VAIN)
     throw new Error(
-      'A component below <WeavyTokenProvider> suspends until there is a token, and React renders the provider anew each time. Put a <Suspense> between the two, or give the provider a source of your own.',
+      'A component below <WeavyTokenProvider> suspends until there is a token, and React renders the provider anew each time. Put a <Suspense> between the two.',
     )
 
   const latest = { current: props }
-  const source = createTokenSource(lateOptions(options, latest))
+  const source = createTokenSource(
+    tokenUrl === null ? { ...pending, user: props.user } : lateOptions({ ...props, tokenUrl }, latest),
+  )
   // On a server nothing is mounted, and the next render may be another user's.
   if (typeof window === 'undefined') return holdSource(source, latest, true)
   const forget = () => {

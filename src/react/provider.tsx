@@ -6,24 +6,20 @@ import {
   useInsertionEffect,
   useMemo,
   useReducer,
-  useRef,
 } from 'react'
 import type { TokenSource, TokenSourceOptions } from 'weavy-token'
 import { SourceContext } from './context.js'
 import { EMPTY, type HeldSource, holdSource } from './held-source.js'
-import { ownSource } from './own-source.js'
-import { pendingSource } from './pending-source.js'
+import { type OwnOptions, ownSource } from './own-source.js'
 
 /** Props of {@link WeavyTokenProvider}: every option of a token source, or a `source` of the app's own. */
 export type WeavyTokenProviderProps = { readonly children?: ReactNode } & (OwnSourceProps | GivenSourceProps)
 
-interface OwnSourceProps extends Omit<TokenSourceOptions, 'tokenUrl'> {
-  /** As the option of a source. `null`: not known yet; nothing is fetched, and whoever asks waits. */
-  tokenUrl?: TokenSourceOptions['tokenUrl'] | null
+interface OwnSourceProps extends OwnOptions {
   readonly source?: undefined
 }
 
-type AnyProps = Omit<OwnSourceProps, 'source'> & { source?: TokenSource; children?: ReactNode }
+type AnyProps = OwnOptions & { source?: TokenSource; children?: ReactNode }
 
 type GivenSourceProps = { readonly source: TokenSource } & {
   readonly [Option in keyof TokenSourceOptions]?: 'belongs to createTokenSource when a source is given; switch users with source.setUser'
@@ -60,18 +56,15 @@ export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement
 
   const [round, nextRound] = useReducer((rounds: number) => rounds + 1, 0)
   // biome-ignore lint/correctness/useExhaustiveDependencies: only these make another source
-  const held = useMemo(() => {
-    if (given) return holdSource(given, { current: options }, false)
-    return isKnown ? ownSource({ ...options, tokenUrl }) : pendingSource()
-  }, [given, tokenUrl?.toString(), isKnown, round])
+  const held = useMemo(
+    () => (given ? holdSource(given, { current: options }, false) : ownSource(options)),
+    [given, tokenUrl?.toString(), isKnown, round],
+  )
 
   useInsertionEffect(() => {
     held.latest.current = options
   })
-  const before = useRef<HeldSource>(undefined)
   useEffect(() => {
-    if (before.current !== held) before.current?.become?.(held.source)
-    before.current = held
     // Another provider with the same options was quicker.
     if (held.isMounted()) return nextRound()
     return held.mount()

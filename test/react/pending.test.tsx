@@ -36,30 +36,22 @@ function createApp() {
   return { App, fetch, got, isConnected: () => weavy.getToken !== own, probe }
 }
 
-test('tokenUrl={null} renders the children, fetches nothing, and whoever asks gets the token that comes later', async () => {
+test('tokenUrl={null} renders the children and fetches nothing; when it is known, there is a token', async () => {
   const { App, fetch, got, isConnected, probe } = createApp()
   const { rerender } = render(<App tokenUrl={null} />)
-  await settle(60_000)
+  await settle(3_600_000)
   expect(screen.getByText('child')).toBeDefined()
-  expect(probe.last.status).toBe('empty')
+  expect(probe.last).toMatchObject({ status: 'fetching', token: undefined })
   expect(fetch).not.toHaveBeenCalled()
   expect(isConnected()).toBe(false)
+  expect(got).toEqual([])
   rerender(<App tokenUrl="https://app.example/api/token" />)
   await settle()
   expect(probe.last.token).toBe('wyu_1')
-  expect(new Set(got)).toEqual(new Set(['wyu_1']))
+  // As after any change of tokenUrl: who waited is told, and effects ask anew.
+  expect(new Set(got)).toEqual(new Set(['closed', 'wyu_1']))
   expect(fetch).toHaveBeenCalledTimes(1)
   expect(isConnected()).toBe(true)
-})
-
-test('who asks while tokenUrl is not known leaves with its signal', async () => {
-  const { App, probe } = createApp()
-  render(<App tokenUrl={null} />)
-  const controller = new AbortController()
-  const waiting = [probe.last.getToken({ signal: controller.signal })]
-  controller.abort('left')
-  waiting.push(probe.last.getToken({ signal: controller.signal }))
-  for (const token of waiting) await expect(token).rejects.toBe('left')
 })
 
 test('unmounting before tokenUrl is known rejects whoever waits', async () => {
@@ -71,6 +63,17 @@ test('unmounting before tokenUrl is known rejects whoever waits', async () => {
   expect(new Set(got)).toEqual(new Set(['closed']))
 })
 
+test('nobody is signed out, tokenUrl known or not', async () => {
+  const probe = createProbe()
+  render(
+    <WeavyTokenProvider tokenUrl={null} user={null}>
+      <probe.Probe />
+    </WeavyTokenProvider>,
+  )
+  await settle()
+  expect(probe.last.status).toBe('signed-out')
+})
+
 test('a tokenUrl that is taken away again closes the source, and comes back', async () => {
   const { App, fetch, isConnected, probe } = createApp()
   const { rerender } = render(<App tokenUrl="https://app.example/api/token" />)
@@ -78,7 +81,7 @@ test('a tokenUrl that is taken away again closes the source, and comes back', as
   const { source } = probe.last
   rerender(<App tokenUrl={null} />)
   await answered()
-  expect(probe.last).toMatchObject({ status: 'empty', token: undefined })
+  expect(probe.last.token).toBeUndefined()
   expect(isConnected()).toBe(false)
   await expect(source.getToken()).rejects.toMatchObject({ code: 'closed' })
   rerender(<App tokenUrl="https://app.example/api/token" />)
