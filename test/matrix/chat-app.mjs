@@ -52,7 +52,7 @@ export async function serveFolder(folder, world, headers = {}) {
 /**
  * Looks at an app. It has buttons `alice`, `bob` and `nobody`, and takes the environment from `?weavy=`.
  */
-export async function lookAt(url, world, { uidOf = (user) => user, whileShown } = {}) {
+export async function lookAt(url, world, { uidOf = (user) => user, whileShown, allowed = /^$/ } = {}) {
   const { chromium } = await load('playwright/index.mjs')
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM_PATH,
@@ -64,7 +64,8 @@ export async function lookAt(url, world, { uidOf = (user) => user, whileShown } 
     page.on('pageerror', (error) => complaints.push(error.message))
     page.on('console', (message) => {
       const isFavicon = message.location().url.endsWith('/favicon.ico')
-      if (message.type() === 'error' && !isFavicon) complaints.push(message.text())
+      if (message.type() === 'error' && !isFavicon && !allowed.test(message.text()))
+        complaints.push(message.text())
     })
     const requests = () => world.weavy.requests
     const refused = () => requests().filter((request) => request.refused)
