@@ -63,6 +63,8 @@ export function ownSource(props: OwnOptions): HeldSource {
     forget()
     held.end()
   }, UNMOUNTED_MS)
+  // In Node, where components are tested, it keeps no process.
+  Object(timer).unref?.()
   unmounted.set(held, options)
   return held
 }

@@ -470,6 +470,24 @@ describe('failures', () => {
     allowComplaints()
   })
 
+  test('a hook of another copy of the library says that there may be two, and what else it may be', async () => {
+    vi.resetModules()
+    const other = await import('weavy-token/react')
+    const Lost = () => <p>{other.useWeavyToken().status}</p>
+    render(
+      <Boundary>
+        <WeavyTokenProvider fetchToken={createBroker()}>
+          <Lost />
+        </WeavyTokenProvider>
+      </Boundary>,
+    )
+    for (const cause of ['npm ls weavy-token', 'islands', "'use client'"])
+      expect(screen.getByRole('alert').textContent).toContain(cause)
+    allowComplaints()
+    // The provider's own first render was thrown away with it.
+    await settle(60_000)
+  })
+
   test('wrong options reach an error boundary', () => {
     render(
       <Boundary>
