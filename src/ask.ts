@@ -1,6 +1,6 @@
 import { TokenError } from './errors.js'
 import { expectToken, isResponse, readAnswer } from './read-answer.js'
-import { failureOf } from './request-failure.js'
+import { failureOf, unknownFailure } from './request-failure.js'
 import type { FetchToken, TokenRequest } from './types.js'
 
 /** A request on its way. */
@@ -37,14 +37,19 @@ export async function ask(
     ;(timer as { unref?: () => void }).unref?.()
   })
   const answered = async () => {
-    const answer = await fetchToken(asked)
+    let answer: unknown
+    try {
+      answer = await fetchToken(asked)
+    } catch (error) {
+      throw failureOf(error)
+    }
     return expectToken(isResponse(answer) ? await readAnswer(answer) : answer)
   }
   signal.addEventListener('abort', onAbort)
   try {
     return await Promise.race([answered(), cut])
   } catch (error) {
-    throw failureOf(error)
+    throw unknownFailure(error)
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)

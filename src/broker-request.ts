@@ -10,7 +10,7 @@ import { isOffline } from './wake.js'
 const SECOND_LOOK_MS = 60_000
 
 const ELSEWHERE =
-  " It is on another origin: cookies need requestInit: { credentials: 'include' }, and its allowedOrigins this page."
+  " From another origin, cookies need requestInit: { credentials: 'include' } and allowedOrigins."
 
 const checkedInit = (init: RequestInit): RequestInit => {
   let headers: Headers

@@ -56,7 +56,7 @@ export async function readAnswer(
   if (Object(body).access_token) return body
   if (response.redirected || isElsewhere) throw signInPage()
   if (/^\s*</.test(text))
-    throw badResponse('HTML came where JSON was expected. Does tokenUrl lead to the token broker?')
+    throw badResponse('HTML came in place of JSON. Does tokenUrl lead to the token broker?')
   if (body === undefined && !/^wy[us]_/.test(text)) throw notJson()
   return body ?? text.trim()
 }
@@ -77,10 +77,10 @@ export function expectToken(answer: unknown): unknown {
     )
   }
   // An API key, which is told of as one.
-  if (/^wys_/.test(found)) return { access_token: found }
+  if (typeof found === 'string' && found.startsWith('wys_')) return { access_token: found }
   if (message)
     throw badResponse(
-      'The token broker answered { message } and no token. When nobody is signed in, it should answer 401.',
+      'The token broker answered { message }, not { access_token }. It should answer 401 when nobody is signed in.',
     )
   return answer
 }

@@ -71,9 +71,9 @@ export function statusFailure(
     const given = Object(headers)
     return String(given.get?.(name) ?? given[name] ?? '')
   }
-  const { type = '', title, detail } = Object(data)
+  const { type, title, detail } = Object(data)
   // Texts of our own broker are fixed ones; nobody else's go into a message.
-  const isOwn = String(type).startsWith(OWN_PROBLEM) && !quotesToken(data, new Set())
+  const isOwn = typeof type === 'string' && type.startsWith(OWN_PROBLEM) && !quotesToken(data, new Set())
   const isDenied = status === 401 || status === 403
   const code =
     isDenied && type !== `${OWN_PROBLEM}origin_not_allowed`

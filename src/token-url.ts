@@ -24,7 +24,7 @@ export interface SecureUrl {
 }
 
 export const relativeUrl = (option: string): string =>
-  `${option} is relative, and there is no page with a web origin: give the full URL`
+  `${option} is relative, and no page has an origin for it: give the full URL`
 
 /** Resolves a secure URL against the page; throws a TypeError that names the option. */
 export function secureUrl(option: string, value: string | URL): SecureUrl {

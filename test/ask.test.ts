@@ -112,6 +112,29 @@ describe('a Response', () => {
   })
 })
 
+test.each([
+  ['token', '{"token":{"toString":1}}'],
+  ['accessToken', '{"accessToken":{"toString":1}}'],
+  ['message', '{"message":{"toString":1}}'],
+])('any JSON whatever in %s is understood', async (_, text) => {
+  const answer = await outcome(async () => new Response(text))
+  expect(answer instanceof TokenError ? answer.code : answer).toEqual(
+    text.includes('message') ? 'bad_response' : JSON.parse(text),
+  )
+})
+
+test('a bug in our own reading is unknown, not a broken network', async () => {
+  const answer = {
+    get access_token() {
+      throw new TypeError('x is undefined')
+    },
+  }
+  expect(await outcome(async () => answer)).toMatchObject({
+    code: 'bad_response',
+    message: 'Unknown error. See its cause.',
+  })
+})
+
 describe('an error of fetchToken', () => {
   const thrown = (error: unknown) => outcome(() => Promise.reject(error))
   const headers = { 'retry-after': '7' }
@@ -138,6 +161,13 @@ describe('an error of fetchToken', () => {
       retryAfterMs: 7000,
     })
   })
+
+  test.each(['{"type":{"toString":1}}', '{"type":1}', 'null'])(
+    'with %s in its data is its status',
+    async (text) => {
+      expect(await thrown({ status: 500, data: JSON.parse(text) })).toMatchObject({ code: 'broker_error' })
+    },
+  )
 
   test('with a problem of our broker in its data is told by that', async () => {
     const data = { type: 'urn:weavy-token:problem:origin_not_allowed', title: 'T', detail: 'D' }

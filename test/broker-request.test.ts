@@ -420,7 +420,7 @@ describe('mistakes explain themselves', () => {
   test("a page of the app's own, as a single-page app's fallback answers, is a wrong tokenUrl", async () => {
     const { code, message } = await messageOf(() => HttpResponse.html('<!doctype html><div id="root">'))
     expect(code).toBe('bad_response')
-    expect(message).toBe('HTML came where JSON was expected. Does tokenUrl lead to the token broker?')
+    expect(message).toBe('HTML came in place of JSON. Does tokenUrl lead to the token broker?')
   })
 
   const broker = (options: Partial<TokenBrokerOptions>) =>
@@ -483,7 +483,7 @@ describe('mistakes explain themselves', () => {
   test('200 { message } asks for a 401', async () => {
     const { code, message } = await messageOf(() => json({ message: 'Please sign in, alice' }))
     expect(code).toBe('bad_response')
-    expect(message).toContain('it should answer 401')
+    expect(message).toContain('should answer 401')
     expect(message).not.toContain('alice')
   })
 

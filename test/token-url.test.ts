@@ -62,7 +62,7 @@ test('a relative URL on a page without a web origin asks for the full one', () =
   for (const href of ['file:///home/me/index.html', 'about:srcdoc', 'data:text/html,x']) {
     onPage(href)
     expect(() => secureUrl('tokenUrl', '/api/token')).toThrow(
-      new TypeError('tokenUrl is relative, and there is no page with a web origin: give the full URL'),
+      new TypeError('tokenUrl is relative, and no page has an origin for it: give the full URL'),
     )
   }
 })
@@ -72,7 +72,7 @@ test('a relative URL without a page may be given, and asking with it is a clear 
   const ask = brokerOf({ tokenUrl: '/api/token', fetch })
   await expect(ask({ refresh: false, signal: new AbortController().signal } as never)).rejects.toMatchObject({
     code: 'bad_response',
-    message: 'tokenUrl is relative, and there is no page with a web origin: give the full URL',
+    message: 'tokenUrl is relative, and no page has an origin for it: give the full URL',
   })
   expect(fetch).not.toHaveBeenCalled()
 })

@@ -146,7 +146,7 @@ describe('a broker that serves no UIKit', () => {
 
   test('200 { message } and the page of a single-page app name themselves', async () => {
     const message = await failureOf(sourceFor(await start('200 { message }', null)).getToken())
-    expect(message.message).toContain('it should answer 401')
+    expect(message.message).toContain('should answer 401')
     const fallback = await failureOf(sourceFor(await start('fallback page')).getToken())
     expect(fallback).toMatchObject({ code: 'bad_response', message: expect.stringMatching(/^HTML came/) })
   })
