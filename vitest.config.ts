@@ -24,7 +24,10 @@ export default defineConfig({
         name: 'node',
         environment: 'node',
         include: ['test/**/*.test.ts'],
-        exclude: ['test/{browser,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
+        exclude: [
+          'test/{browser,react,package,demo,matrix,mutation,real-tabs}/**',
+          'test/broker/redis*.test.ts',
+        ],
       }),
       project({ name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
       project(
@@ -50,6 +53,13 @@ export default defineConfig({
         environment: 'node',
         include: ['test/package/**/*.test.ts'],
         testTimeout: 60_000,
+      }),
+      project({
+        ...WAITING,
+        name: 'real-tabs',
+        environment: 'node',
+        include: ['test/real-tabs/**/*.test.ts'],
+        testTimeout: 90_000,
       }),
       project({
         ...WAITING,

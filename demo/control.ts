@@ -1,7 +1,7 @@
 import type { Fault } from './stand-in/broker.js'
 
 /** A page of the demo, with a broker of its own and, without an account, an environment of its own. */
-export const LANES = ['vanilla', 'react', 'built-in'] as const
+export const LANES = ['vanilla', 'react', 'tabs', 'built-in'] as const
 export type LaneName = (typeof LANES)[number]
 
 const ACTIONS = ['begin', 'followed', 'revoke', 'drop-hub'] as const

@@ -10,6 +10,7 @@ export default defineConfig({
     alias: [
       { find: /^weavy-token$/, replacement: here('../dist/index.js') },
       { find: /^weavy-token\/react$/, replacement: here('../dist/react.js') },
+      { find: /^weavy-token\/tabs$/, replacement: here('../dist/tabs.js') },
     ],
   },
   build: {
@@ -19,7 +20,7 @@ export default defineConfig({
     emptyOutDir: true,
     rolldownOptions: {
       checks: { moduleLevelDirective: false, pluginTimings: false },
-      input: ['index', 'react', 'built-in'].map((page) => here(`${page}.html`)),
+      input: ['index', 'react', 'tabs', 'built-in'].map((page) => here(`${page}.html`)),
     },
   },
 })

@@ -9,6 +9,17 @@ export interface Asked extends TokenRequest {
   late?: TokenError | undefined
 }
 
+/** What a `fetchToken` brings, read. */
+export async function answerOf(fetchToken: FetchToken, asked: Asked): Promise<unknown> {
+  let answer: unknown
+  try {
+    answer = await fetchToken(asked)
+  } catch (error) {
+    throw failureOf(error)
+  }
+  return expectToken(isResponse(answer) ? await readAnswer(answer) : answer)
+}
+
 /**
  * Bounds one request in time, reads what comes, and turns whatever is thrown into a TokenError.
  *
@@ -36,18 +47,9 @@ export async function ask(
     timer = setTimeout(() => stop(asked.late ?? timeout()), timeoutMs)
     ;(timer as { unref?: () => void }).unref?.()
   })
-  const answered = async () => {
-    let answer: unknown
-    try {
-      answer = await fetchToken(asked)
-    } catch (error) {
-      throw failureOf(error)
-    }
-    return expectToken(isResponse(answer) ? await readAnswer(answer) : answer)
-  }
   signal.addEventListener('abort', onAbort)
   try {
-    return await Promise.race([answered(), cut])
+    return await Promise.race([answerOf(fetchToken, asked), cut])
   } catch (error) {
     throw unknownFailure(error)
   } finally {

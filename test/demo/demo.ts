@@ -81,7 +81,21 @@ export function prepareDemo(findEnvironment: () => Promise<Environment | null> =
       },
     }
   }
-  return { open }
+  /** Opens a page several times in one browser; each has its token before the next one comes. */
+  async function openTabs(path: string, count: 2): Promise<[Page, Page]>
+  async function openTabs(path: string, count: number): Promise<Page[]> {
+    const context = await browser.newContext()
+    const tabs: Page[] = []
+    for (let n = 0; n < count; n++) {
+      const page = await context.newPage()
+      tabs.push(page)
+      pages.push(page)
+      await page.goto(demo.url + path)
+      await message(page, 'This stays between us').waitFor()
+    }
+    return tabs
+  }
+  return { open, openTabs }
 }
 
 /** Waits until this holds. */

@@ -13,6 +13,7 @@ const EXPORTS = {
   'weavy-token': ['TokenError', 'connectWeavy', 'createAuthorizedFetch', 'createTokenSource', 'isTokenError'],
   'weavy-token/broker': ['createTokenBroker', 'toUid'],
   'weavy-token/testing': ['createTestTokenSource', 'tokenHandlers'],
+  'weavy-token/tabs': ['acrossTabs'],
   'weavy-token/react': ['WeavyTokenProvider', 'useWeavyConnection', 'useWeavyToken'],
 }
 const IMPORT = ['--input-type=module', '-e']
@@ -38,6 +39,8 @@ it('holds the built files, a folder for each entry and the documents, nothing el
       .filter((name) => name !== 'api' && !REPOSITORY_ONLY.includes(`docs/${name}`))
       .map((name) => `docs/${name}`),
   ]
+  // What the core and the tabs share.
+  built.push('dist/shared.js', 'dist/shared.js.map')
   const commands = Object.values<string>(bin).flatMap((file) => [file, `${file}.map`])
   const expected = [...documents, ...[...built, ...commands].map((file) => file.replace('./', ''))]
   // Types that several entries share.
@@ -69,7 +72,9 @@ it('has no run-time dependency but that of the broker, and ships the licence of 
     const code = await read(file)
     const imports = [...code.matchAll(/^(?:import|export) .*from ["']([^"']+)["']/gm)].map(([, name]) => name)
     expect(
-      imports.filter((name) => !['react', 'react/jsx-runtime', 'weavy-token'].includes(name ?? '')),
+      imports.filter(
+        (name) => !['react', 'react/jsx-runtime', 'weavy-token', './shared.js'].includes(name ?? ''),
+      ),
     ).toEqual([])
     // There is no `process` without a bundler.
     expect(code).not.toContain('process.env')
@@ -81,7 +86,7 @@ describe('without React', () => {
     await expect(consumer.node(...IMPORT, 'await import("react")')).rejects.toThrow(/ERR_MODULE_NOT_FOUND/)
   })
 
-  it.each(['weavy-token', 'weavy-token/broker', 'weavy-token/testing'] as const)(
+  it.each(['weavy-token', 'weavy-token/broker', 'weavy-token/testing', 'weavy-token/tabs'] as const)(
     '%s can be imported and required',
     async (entry) => {
       const expected = `${EXPORTS[entry].join()}\n`
@@ -194,25 +199,33 @@ describe('with React', () => {
 })
 
 describe('source maps', () => {
-  it.each(['index', 'react', 'broker', 'weavy-token.global'])('%s.js carries its sources', async (name) => {
-    const code = await consumer.read(`node_modules/weavy-token/dist/${name}.js`)
-    expect(code).toContain(`//# sourceMappingURL=${name}.js.map`)
-    const map = JSON.parse(await consumer.read(`node_modules/weavy-token/dist/${name}.js.map`))
-    expect(map.sources.some((source: string) => source.startsWith('../src/'))).toBe(true)
-    expect(map.sourcesContent).toHaveLength(map.sources.length)
-    for (const text of map.sourcesContent) expect(text).toEqual(expect.any(String))
-    // Paths of the machine that built it are nobody's business.
-    expect(JSON.stringify(map.sources)).not.toContain(root)
-    expect(map.sources.filter((source: string) => source.startsWith('/'))).toEqual([])
-  })
+  it.each(['index', 'shared', 'tabs', 'react', 'broker', 'weavy-token.global'])(
+    '%s.js carries its sources',
+    async (name) => {
+      const code = await consumer.read(`node_modules/weavy-token/dist/${name}.js`)
+      expect(code).toContain(`//# sourceMappingURL=${name}.js.map`)
+      const map = JSON.parse(await consumer.read(`node_modules/weavy-token/dist/${name}.js.map`))
+      expect(map.sources.some((source: string) => source.startsWith('../src/'))).toBe(true)
+      expect(map.sourcesContent).toHaveLength(map.sources.length)
+      for (const text of map.sourcesContent) expect(text).toEqual(expect.any(String))
+      // Paths of the machine that built it are nobody's business.
+      expect(JSON.stringify(map.sources)).not.toContain(root)
+      expect(map.sources.filter((source: string) => source.startsWith('/'))).toEqual([])
+    },
+  )
 
   it('lead from a stack to the line of the source', async () => {
     const program =
       "import { createTokenSource } from 'weavy-token'; try { createTokenSource({}) } catch (e) { console.log(e.stack) }"
     const stack = await consumer.node('--enable-source-maps', ...IMPORT, program)
     const [, file, line] = /src\/([\w-]+\.ts):(\d+)/.exec(stack) ?? []
-    const map = JSON.parse(await consumer.read('node_modules/weavy-token/dist/index.js.map'))
-    const source = map.sourcesContent[map.sources.indexOf(`../src/${file}`)] as string
-    expect(source.split('\n')[Number(line) - 1]).toContain('throw new TypeError')
+    const maps = await Promise.all(
+      ['index', 'shared'].map((name) => consumer.read(`node_modules/weavy-token/dist/${name}.js.map`)),
+    )
+    const texts = maps
+      .map((text) => JSON.parse(text))
+      .map(({ sources, sourcesContent }) => sourcesContent[sources.indexOf(`../src/${file}`)])
+    const lines = texts.find(Boolean)?.split('\n') ?? []
+    expect(lines[Number(line) - 1]).toContain('throw new TypeError')
   })
 })

@@ -1,0 +1,1 @@
+export { type AcrossTabsOptions, acrossTabs } from './across-tabs.js'

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { Hono } from 'hono'
+import { onTestFinished } from 'vitest'
+import type { Fault } from '../../demo/stand-in/broker.js'
+import { listen } from '../../demo/stand-in/listen.js'
+import { createWorld } from '../../demo/stand-in/world.js'
+import type { Engine, EnginePage } from '../engines.js'
+
+const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+
+/** The page of these tests: the built library beside the real UIKit. */
+export async function buildPage(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [path('page.ts')],
+    bundle: true,
+    format: 'esm',
+    write: false,
+    alias: {
+      'weavy-token': path('../../dist/index.js'),
+      'weavy-token/tabs': path('../../dist/tabs.js'),
+    },
+  })
+  return outputFiles[0]?.text ?? readFileSync(path('page.ts'), 'utf8')
+}
+
+/** It goes back by itself, because not every driver notices a page that comes from the cache. */
+const OTHER = `<!doctype html><title>Another page</title><script>
+  addEventListener('load', () => setInterval(async () => {
+    if ((await (await fetch('/go')).text()) === 'true') history.back()
+  }, 200))
+</script>`
+
+export interface Answer {
+  ms: number
+  token: string
+}
+
+/** One tab. */
+export type Tab = EnginePage & {
+  start(options?: object): Promise<void>
+  /** Asks for a token; `end` waits for it. Some engine evaluates in one tab at a time. */
+  begin(rejected?: boolean): Promise<void>
+  end(): Promise<Answer>
+}
+
+/** A stand-in environment, its broker, and tabs of one browser. */
+export async function startWorld(
+  engine: Engine,
+  script: string,
+  options: { lifetimeSeconds?: number; delayMs?: number } = {},
+) {
+  const { lifetimeSeconds = null, delayMs = 0 } = options
+  const app = new Hono()
+  app.get('/page.js', (c) => c.body(script, 200, { 'Content-Type': 'text/javascript' }))
+  app.get('/favicon.ico', (c) => c.body(null, 204))
+  let mayGoBack = false
+  /** Pages that came back from the back/forward cache and have a token. */
+  const shown: unknown[] = []
+  app.get('/go', (c) => c.text(String(mayGoBack)))
+  app.post('/shown', async (c) => {
+    shown.push(await c.req.text())
+    return c.body(null, 204)
+  })
+  app.get('/other', (c) => c.html(OTHER))
+  app.get('/', (c) =>
+    c.html('<!doctype html><title>A tab</title><script type="module" src="/page.js"></script>'),
+  )
+  const server = await listen(app.fetch)
+  const world = await createWorld({ allowedOrigins: [server.url], lifetimeSeconds })
+  const slow = (ms: number): Fault | null => (ms ? { kind: 'slow', ms } : null)
+  world.broker.fault = slow(delayMs)
+  const tabs: Tab[] = []
+  onTestFinished(async () => {
+    for (const tab of tabs) await tab.close().catch(() => {})
+    await Promise.all([server.close(), world.close()])
+  })
+
+  return {
+    broker: world.broker,
+    weavy: world.weavy,
+    url: server.url,
+    /** Requests of tabs that were answered, or are on their way. */
+    asked: () => world.broker.requests.length,
+    shown,
+    letGoBack() {
+      mayGoBack = true
+    },
+    slow: (ms: number) => {
+      world.broker.fault = slow(ms)
+    },
+    async open(): Promise<Tab> {
+      const page = await engine.open(server.url)
+      // The module has run when `load` is over.
+      const tab: Tab = Object.assign(page, {
+        start: async (more: object = {}) => {
+          const start = { tokenUrl: world.tokenUrl, ...more }
+          await page.evaluate(`tab.start(${JSON.stringify(start)})`)
+        },
+        begin: (rejected = false) => page.evaluate<void>(`void (tab.last = tab.ask(${rejected}))`),
+        end: () => page.evaluate<Answer>('tab.last'),
+      })
+      tabs.push(tab)
+      return tab
+    },
+    tokenUrl: world.tokenUrl,
+    weavyUrl: world.weavy.url,
+  }
+}

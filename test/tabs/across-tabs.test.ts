@@ -1,0 +1,731 @@
+import { describe, expect, test, vi } from 'vitest'
+import { createTokenSource, type TokenRequest } from '../../src/index.js'
+import { acrossTabs } from '../../src/tabs/index.js'
+import { GIVE_MS } from '../../src/tabs/room.js'
+import { FIRST_WAIT_MS } from '../../src/tabs/turn.js'
+import { type Session, withSession } from '../../src/types.js'
+import { fakeClocks, HOUR, pass, SECOND, settle, watch } from '../world.js'
+import { modelWorld, synchronousDigests } from './world.js'
+
+fakeClocks()
+synchronousDigests()
+
+type World = ReturnType<typeof modelWorld>
+type OpenTab = ReturnType<World['openTab']>
+
+const many = <T>(n: number, make: (n: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i))
+const closeAll = (...tabs: OpenTab[]) => {
+  for (const { source } of tabs) source.close()
+}
+const ask = (tabs: OpenTab[]) => tabs.map((tab) => watch(tab.token()))
+
+/** Tabs that all hold the first token. */
+async function together(world: World, n: number) {
+  const tabs = many(n, () => world.openTab())
+  const seen = ask(tabs)
+  await settle()
+  await pass(SECOND)
+  expect(seen.map(({ outcome }) => outcome)).toEqual(many(n, () => 'wyu_alice_1'))
+  return tabs
+}
+
+describe('one asks', () => {
+  test('four tabs that start together cost three broker requests in two lifetimes', async () => {
+    const world = modelWorld()
+    const tabs = await together(world, 4)
+    expect(world.seen).toHaveLength(1)
+    await pass(2 * HOUR)
+    expect(world.seen).toHaveLength(3)
+    expect(new Set(await Promise.all(tabs.map((tab) => tab.token()))).size).toBe(1)
+    closeAll(...tabs)
+  })
+
+  test('four tabs that start seconds apart cost three broker requests in two lifetimes', async () => {
+    const world = modelWorld()
+    const tabs: OpenTab[] = []
+    for (let n = 0; n < 4; n++) {
+      const tab = world.openTab()
+      tabs.push(tab)
+      const seen = watch(tab.token())
+      await settle()
+      await pass(7 * SECOND)
+      expect(seen.outcome).toBe('wyu_alice_1')
+    }
+    expect(world.seen).toHaveLength(1)
+    await pass(2 * HOUR)
+    expect(world.seen).toHaveLength(3)
+    closeAll(...tabs)
+  })
+
+  test('a tab that is opened beside others has a token without a broker request', async () => {
+    const world = modelWorld()
+    const tabs = await together(world, 2)
+    world.broker.delayMs = SECOND
+    const newcomer = world.openTab()
+    const seen = watch(newcomer.token())
+    await settle()
+    await pass(10)
+    expect(seen.outcome).toBe('wyu_alice_1')
+    expect(world.seen).toHaveLength(1)
+    closeAll(...tabs, newcomer)
+  })
+
+  test('a tab that is alone asks at once', async () => {
+    const world = modelWorld()
+    const tab = world.openTab()
+    watch(tab.token())
+    await settle()
+    await pass(2)
+    expect(world.seen).toHaveLength(1)
+    closeAll(tab)
+  })
+
+  test('all tokens revoked: eight tabs that refuse at once cost one broker request, and all are answered', async () => {
+    const world = modelWorld()
+    const tabs = await together(world, 8)
+    world.broker.delayMs = 500
+    const seen = tabs.map((tab) => watch(tab.source.getToken({ rejected: 'wyu_alice_1' })))
+    await settle()
+    await pass(SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual(many(8, () => 'wyu_alice_2'))
+    expect(world.seen).toHaveLength(2)
+    closeAll(...tabs)
+  })
+
+  test('a token that a tab refuses is not taken from one that still holds it, nor an older one', async () => {
+    const world = modelWorld()
+    const [first, second] = (await together(world, 2)) as [OpenTab, OpenTab]
+    for (const rejected of ['wyu_alice_1', 'wyu_alice_2', 'wyu_alice_3']) {
+      const seen = watch(second.source.getToken({ rejected }))
+      await settle()
+      await pass(10 * SECOND)
+      expect(seen.outcome).toMatch(/^wyu_alice_[234]$/)
+    }
+    expect(world.seen).toHaveLength(4)
+    expect(first.source.getState()).toMatchObject({ token: 'wyu_alice_1' })
+    closeAll(first, second)
+  })
+
+  test('a refused token that the broker repeats is not shared as a newer one', async () => {
+    const world = modelWorld()
+    const [first, second] = (await together(world, 2)) as [OpenTab, OpenTab]
+    world.broker.answer = async () => ({ access_token: 'wyu_alice_1', expires_in: 60 })
+    watch(first.source.getToken({ rejected: 'wyu_alice_1' }))
+    await settle()
+    await pass(10)
+    await pass(400)
+    world.broker.answer = undefined
+    const seen = watch(second.source.getToken({ rejected: 'wyu_alice_1' }))
+    await settle()
+    await pass(SECOND)
+    expect(seen.outcome).toBe('wyu_alice_2')
+    expect(Object(first.source.getState()).token).not.toBe('wyu_alice_1')
+    expect(JSON.stringify(world.messages)).not.toMatch(/give":\[.+\].*wyu_alice_1.*wyu_alice_1/)
+    closeAll(first, second)
+  })
+
+  test('a token without a lifetime is shared, too', async () => {
+    const world = modelWorld()
+    world.broker.lifeS = undefined
+    const tabs = await together(world, 3)
+    expect(world.seen).toHaveLength(1)
+    expect(tabs[2]?.source.getState()).toMatchObject({ status: 'ready', expiresAt: null })
+    closeAll(...tabs)
+  })
+
+  test('several sources of one page share as tabs do', async () => {
+    const world = modelWorld()
+    const tab = world.openTab()
+    const other = createTokenSource({ fetchToken: tab.across, user: 'alice' })
+    const seen = [watch(tab.token()), watch(other.getToken())]
+    await settle()
+    await pass(SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual(['wyu_alice_1', 'wyu_alice_1'])
+    expect(world.seen).toHaveLength(1)
+    other.close()
+    const newcomer = world.openTab()
+    const third = watch(newcomer.token())
+    await settle()
+    await pass(10)
+    expect(third.outcome).toBe('wyu_alice_1')
+    closeAll(tab, newcomer)
+  })
+})
+
+describe('a tab that asks and does not answer', () => {
+  /** Twenty tabs without a token; the first one asks. */
+  async function behind(world: World) {
+    const tabs = many(20, () => world.openTab())
+    const [first, ...others] = tabs as [OpenTab, ...OpenTab[]]
+    watch(first.token())
+    await settle()
+    await pass(5)
+    expect(world.seen).toHaveLength(1)
+    const seen = ask(others)
+    await settle()
+    return { tabs, first, others, seen }
+  }
+  const answered = (seen: { outcome: string }[]) => seen.filter(({ outcome }) => outcome !== 'pending').length
+
+  test('is frozen: the others have a token within a second, by one more request', async () => {
+    const world = modelWorld()
+    const { tabs, first, seen } = await behind(world)
+    first.freeze()
+    await pass(SECOND)
+    expect(answered(seen)).toBe(19)
+    expect(world.seen).toHaveLength(2)
+    first.thaw()
+    await pass(SECOND)
+    closeAll(...tabs)
+  })
+
+  test('waits for a slow broker: two requests, and all have what comes first', async () => {
+    const world = modelWorld()
+    world.broker.delayMs = 1500
+    const { tabs, seen } = await behind(world)
+    await pass(1510)
+    expect(answered(seen)).toBe(19)
+    expect(world.seen).toHaveLength(2)
+    closeAll(...tabs)
+  })
+
+  test.each(['close', 'hide'] as const)('%s: the next one asks at once', async (end) => {
+    const world = modelWorld()
+    const { tabs, first, seen } = await behind(world)
+    first[end]()
+    await settle()
+    await pass(120)
+    expect(answered(seen)).toBe(19)
+    expect(world.seen).toHaveLength(2)
+    closeAll(...tabs)
+  })
+
+  test('hangs at the broker: the others ask once more', async () => {
+    const world = modelWorld()
+    world.broker.answer = () => new Promise(() => {})
+    const { tabs, seen } = await behind(world)
+    await pass(150)
+    world.broker.answer = undefined
+    await pass(FIRST_WAIT_MS)
+    expect(answered(seen)).toBe(19)
+    expect(world.seen).toHaveLength(2)
+    closeAll(...tabs)
+  })
+
+  test('fails: the next one asks, and each has its own failure or a token', async () => {
+    const world = modelWorld()
+    let failures = 0
+    world.broker.answer = async () => {
+      if (++failures === 3) world.broker.answer = undefined
+      throw new TypeError('fetch failed')
+    }
+    const { tabs, others } = await behind(world)
+    await pass(5 * SECOND)
+    expect(others.every(({ source }) => source.getState().status === 'ready')).toBe(true)
+    closeAll(...tabs)
+  })
+
+  test('a holder that is frozen delays a newcomer by no more than the time in which tokens are given', async () => {
+    const world = modelWorld()
+    const [holder] = (await together(world, 1)) as [OpenTab]
+    holder.freeze()
+    const newcomer = world.openTab()
+    const seen = watch(newcomer.token())
+    await settle()
+    await pass(GIVE_MS + 100 + 5)
+    expect(seen.outcome).toBe('wyu_alice_2')
+    holder.thaw()
+    closeAll(holder, newcomer)
+    await pass(SECOND)
+  })
+})
+
+describe('never across', () => {
+  const twoOf = async (world: World, one: OpenTab, other: OpenTab) => {
+    const seen: { outcome: string }[] = []
+    for (const tab of [one, other]) {
+      seen.push(watch(tab.token()))
+      await settle()
+      await pass(SECOND)
+    }
+    expect(world.seen).toHaveLength(2)
+    expect(seen[0]?.outcome).not.toBe(seen[1]?.outcome)
+    closeAll(one, other)
+  }
+
+  test.each([
+    ['two users', 'alice', 'bob'],
+    ["'5' and 5", '5', 5],
+    ['users that nobody named', undefined, undefined],
+  ] as const)('%s', async (_, one, other) => {
+    const world = modelWorld()
+    // Not the default of the parameter.
+    const open = (user: string | number | undefined) => {
+      const tab = world.openTab()
+      tab.source.setUser(user)
+      return tab
+    }
+    await twoOf(world, open(one), open(other))
+  })
+
+  test('two tenants', async () => {
+    const world = modelWorld()
+    await twoOf(world, world.openTab('alice', { scope: 'a' }), world.openTab('alice', { scope: 'b' }))
+  })
+
+  test('two brokers', async () => {
+    const world = modelWorld()
+    let n = 0
+    const fetch = async () => Response.json({ access_token: `wyu_${++n}`, expires_in: 3600 })
+    const at = (tokenUrl: string) =>
+      world.openTab('alice', { tokenUrl, fetch, fetchToken: undefined, scope: undefined })
+    const tabs = [at('https://a.example/token'), at('https://b.example/token'), at('https://a.example/token')]
+    for (const tab of tabs) {
+      watch(tab.token())
+      await settle()
+      await pass(SECOND)
+    }
+    const tokens = tabs.map(({ source }) => Object(source.getState()).token)
+    expect(tokens).toEqual(['wyu_1', 'wyu_2', 'wyu_1'])
+    closeAll(...tabs)
+  })
+
+  test('a switch while a tab waits for another ends the wait, and what comes for the old user stays there', async () => {
+    const world = modelWorld()
+    const [asking, waiting] = [world.openTab(), world.openTab()]
+    watch(asking.token())
+    await settle()
+    await pass(10)
+    const old = watch(waiting.token())
+    await settle()
+    waiting.source.setUser('bob')
+    const now = watch(waiting.token())
+    await settle()
+    await pass(SECOND)
+    expect(old.outcome).toBe('superseded')
+    expect(now.outcome).toBe('wyu_bob_2')
+    closeAll(asking, waiting)
+  })
+
+  test('no name of a channel or a lock tells user, scope or address', async () => {
+    const world = modelWorld()
+    const tab = world.openTab('alice', { scope: 'tenant' })
+    watch(tab.token())
+    await settle()
+    await pass(SECOND)
+    for (const name of world.names) expect(name).toMatch(/^[\w-]{22}(:(ask:\d+|\d+))?$/)
+    closeAll(tab)
+  })
+})
+
+/** A call as a source makes it, in a session of its own. */
+function callOf(tab: OpenTab, request: Partial<TokenRequest> = {}) {
+  const end = new AbortController()
+  const session: Session = { user: 'alice', signal: end.signal, over: undefined }
+  const call = (more: Partial<TokenRequest> = {}) =>
+    tab.across(
+      withSession(
+        {
+          refresh: false,
+          rejected: undefined,
+          user: 'alice',
+          held: undefined,
+          refused: undefined,
+          signal: new AbortController().signal,
+          ...request,
+          ...more,
+        },
+        session,
+      ),
+    )
+  return { call, end: () => end.abort() }
+}
+
+describe('sub', () => {
+  test.each([
+    ['alice-sub', 'alice-sub', 1],
+    ['alice-sub', undefined, 1],
+    ['bob-sub', 'alice-sub', 2],
+    [undefined, 'alice-sub', 2],
+    [undefined, undefined, 1],
+  ])('a token with sub %s, a tab that knows %s: %i broker requests', async (given, wanted, requests) => {
+    const world = modelWorld()
+    world.broker.subOf = given === undefined ? undefined : () => given
+    const [holder] = (await together(world, 1)) as [OpenTab]
+    const tab = world.openTab()
+    const { call, end } = callOf(tab, { sub: wanted })
+    const answer = call()
+    await settle()
+    await pass(SECOND)
+    expect(await answer).toMatchObject({ access_token: `wyu_alice_${requests}` })
+    expect(world.seen).toHaveLength(requests)
+    end()
+    closeAll(holder)
+  })
+
+  test('an answer of the broker with another sub is not shared', async () => {
+    const world = modelWorld()
+    world.broker.subOf = () => 'bob-sub'
+    const knows = world.openTab()
+    const { call, end } = callOf(knows, { sub: 'alice-sub' })
+    const answer = call()
+    await settle()
+    await pass(SECOND)
+    expect(await answer).toMatchObject({ sub: 'bob-sub' })
+    const newcomer = world.openTab()
+    watch(newcomer.token())
+    await settle()
+    await pass(SECOND)
+    expect(world.seen).toHaveLength(2)
+    end()
+    closeAll(newcomer)
+  })
+})
+
+describe('setUser(null)', () => {
+  const newcomerAsks = async (world: World, requests: number) => {
+    const newcomer = world.openTab()
+    const seen = watch(newcomer.token())
+    await settle()
+    await pass(SECOND)
+    expect(seen.outcome).toMatch(/^wyu_alice/)
+    expect(world.seen).toHaveLength(requests)
+    closeAll(newcomer)
+  }
+
+  test.each([
+    ['at once', () => {}],
+    ['after clear()', (tab: OpenTab) => tab.source.clear()],
+  ])('%s: no other tab hands its token to a newcomer', async (_, before) => {
+    const world = modelWorld()
+    const tabs = await together(world, 3)
+    before(tabs[0] as OpenTab)
+    tabs[0]?.source.setUser(null)
+    await settle()
+    await pass(10)
+    await newcomerAsks(world, 2)
+    expect(tabs[1]?.source.getState()).toMatchObject({ token: 'wyu_alice_1' })
+    closeAll(...tabs)
+  })
+
+  test('what another tab asked for before is not handed on when it comes', async () => {
+    const world = modelWorld()
+    const tabs = await together(world, 2)
+    world.broker.delayMs = 400
+    watch(tabs[1]?.source.getToken({ rejected: 'wyu_alice_1' }) as Promise<string>)
+    await settle()
+    await pass(10)
+    tabs[0]?.source.setUser(null)
+    await settle()
+    await pass(SECOND)
+    expect(tabs[1]?.source.getState()).toMatchObject({ token: 'wyu_alice_2' })
+    await newcomerAsks(world, 3)
+    closeAll(...tabs)
+  })
+
+  test('sharing goes on with what a tab asks for afterwards', async () => {
+    const world = modelWorld()
+    const tabs = await together(world, 2)
+    tabs[0]?.source.setUser(null)
+    await settle()
+    await pass(10)
+    await newcomerAsks(world, 2)
+    const [one, other] = [world.openTab(), world.openTab()]
+    const seen = ask([one, other])
+    await settle()
+    await pass(SECOND)
+    expect(seen[0]?.outcome).toBe(seen[1]?.outcome)
+    expect(world.seen).toHaveLength(3)
+    closeAll(...tabs, one, other)
+  })
+
+  test.each(['close', 'clear'] as const)('%s() in one tab leaves the others as they are', async (what) => {
+    const world = modelWorld()
+    const tabs = await together(world, 2)
+    tabs[0]?.source[what]()
+    await settle()
+    await pass(10)
+    await newcomerAsks(world, 1)
+    closeAll(...tabs)
+  })
+})
+
+describe('a life', () => {
+  test('counts from the asking, however long the message was on its way', async () => {
+    const world = modelWorld()
+    const [holder] = (await together(world, 1)) as [OpenTab]
+    const sleeper = world.openTab()
+    const seen = watch(sleeper.token())
+    await settle()
+    sleeper.freeze()
+    await pass(10)
+    // The machine sleeps, and the token dies meanwhile.
+    vi.setSystemTime(Date.now() + 2 * HOUR)
+    sleeper.thaw()
+    await settle()
+    expect(seen.outcome).not.toBe('wyu_alice_1')
+    closeAll(holder, sleeper)
+    await pass(SECOND)
+  })
+
+  test('that is in its last tenth is not given any more', async () => {
+    const world = modelWorld()
+    world.broker.lifeS = 100
+    const [holder] = (await together(world, 1)) as [OpenTab]
+    // From now on the holder gets no other one.
+    world.broker.answer = () => Promise.reject(new TypeError('fetch failed'))
+    for (const [afterS, outcome] of [
+      [88, 'wyu_alice_1'],
+      [2, 'pending'],
+    ] as const) {
+      await pass(afterS * SECOND)
+      const newcomer = world.openTab()
+      const seen = watch(newcomer.token())
+      await settle()
+      await pass(10)
+      expect(seen.outcome).toBe(outcome)
+      closeAll(newcomer)
+    }
+    closeAll(holder)
+  })
+
+  test('is what remains', async () => {
+    const world = modelWorld()
+    world.broker.lifeS = 100
+    const [holder] = (await together(world, 1)) as [OpenTab]
+    await pass(49 * SECOND)
+    const newcomer = world.openTab()
+    const began = Date.now()
+    watch(newcomer.token())
+    await settle()
+    await pass(10)
+    const state = newcomer.source.getState()
+    expect(state).toMatchObject({ token: 'wyu_alice_1' })
+    const left = Number('expiresAt' in state && state.expiresAt) - began
+    expect(left).toBeLessThanOrEqual(50 * SECOND)
+    expect(left).toBeGreaterThan(49.5 * SECOND)
+    closeAll(holder, newcomer)
+  })
+})
+
+describe('a hostile script of the same origin', () => {
+  /** A tab that waits for a slow broker, and what it was told. */
+  async function attacked(forge: (id: string) => unknown) {
+    const world = modelWorld()
+    world.broker.delayMs = 300
+    const tab = world.openTab()
+    const seen = watch(tab.token())
+    await settle()
+    await pass(5)
+    const [name = ''] = world.names
+    const { want } = world.messages.find((message) => Object(message).want) as { want: string }
+    for (const forged of [forge(want)].flat()) world.send(name, forged)
+    await pass(SECOND)
+    const state = tab.source.getState()
+    closeAll(tab)
+    return { seen, state, world }
+  }
+  const give = (message: object) => (id: string) => ({
+    give: [id],
+    at: Date.now(),
+    access_token: 'wyu_forged',
+    expires_in: 60,
+    ...message,
+  })
+
+  test('says what a tab would believe: it is believed, for it could ask the broker itself', async () => {
+    const { seen } = await attacked(give({}))
+    expect(seen.outcome).toBe('wyu_forged')
+  })
+
+  test.each([
+    ['nothing', () => null],
+    ['text', () => 'give'],
+    ['wrong shapes', (id: string) => ({ give: id, want: [id], stop: 0, at: {} })],
+    ['an answer to nobody', () => give({})('another')],
+    ['an API key', give({ access_token: 'wys_key' })],
+    ['a token that is none', give({ access_token: { length: 5 } })],
+    ['a token without end', give({ access_token: `wyu_${'x'.repeat(5000)}` })],
+    ['no time left', give({ expires_in: 0 })],
+    ['less than none', give({ expires_in: -1 })],
+    ['a life that is no number', give({ expires_in: 'long' })],
+    ['a life without end', give({ expires_in: Number.POSITIVE_INFINITY })],
+    ['a life that is not a number', give({ expires_in: Number.NaN })],
+    ['a life of null', give({ expires_in: null })],
+    ['a life in a list', give({ expires_in: [60] })],
+    ['a version from the future', give({ at: 1e300 })],
+    ['no version', give({ at: Number.NaN })],
+    ['a sub that is none', give({ sub: 5 })],
+  ])('says %s: nothing of it is taken', async (_, forge) => {
+    const { seen } = await attacked(forge)
+    expect(seen.outcome).toBe('wyu_alice_1')
+  })
+
+  test('floods a tab that asks: it remembers a bounded number of questions, and answers them in one message', async () => {
+    const { seen, world } = await attacked(() => many(1000, (n) => ({ want: `${n}`, after: 0 })))
+    expect(seen.outcome).toBe('wyu_alice_1')
+    const given = world.messages.flatMap((message) => Object(message).give ?? [])
+    expect(given).toHaveLength(64)
+  })
+
+  test('says stop all the time: each tab asks for itself', async () => {
+    const { seen } = await attacked(() => many(100, () => ({ stop: true })))
+    expect(seen.outcome).toBe('wyu_alice_1')
+  })
+})
+
+describe('what is left', () => {
+  const NOTHING = { channels: 0, locks: 0, listeners: 0 }
+
+  test.each(['close', 'setUser'] as const)('after %s(): no channel, lock, listener or timer', async (end) => {
+    const world = modelWorld()
+    const tabs = await together(world, 2)
+    expect(tabs[0]?.left()).toEqual({ channels: 1, locks: 1, listeners: 2 })
+    for (const { source } of tabs) end === 'close' ? source.close() : source.setUser(undefined)
+    await settle()
+    await pass(2)
+    for (const tab of tabs) expect(tab.left()).toEqual(NOTHING)
+    closeAll(...tabs)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('after close() while it waits for another tab, or for the broker', async () => {
+    const world = modelWorld()
+    const tabs = many(2, () => world.openTab())
+    const seen = ask(tabs)
+    await settle()
+    await pass(10)
+    closeAll(...tabs)
+    await settle()
+    expect(seen.map(({ outcome }) => outcome)).toEqual(['closed', 'closed'])
+    await pass(150)
+    for (const tab of tabs) expect(tab.left()).toEqual(NOTHING)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('while the page is away: nothing; and when it is back it asks the broker before it takes a token', async () => {
+    const world = modelWorld()
+    const [tab, other] = (await together(world, 2)) as [OpenTab, OpenTab]
+    tab.hide()
+    await pass(2)
+    expect(tab.left()).toMatchObject({ channels: 0, locks: 0 })
+    const seen = watch(tab.source.getToken({ rejected: 'wyu_alice_1' }))
+    watch(other.source.getToken({ rejected: 'wyu_alice_1' }))
+    await settle()
+    await pass(SECOND)
+    expect(other.source.getState()).toMatchObject({ token: 'wyu_alice_2' })
+    expect(seen.outcome).toBe('pending')
+    tab.show()
+    await settle()
+    await pass(SECOND)
+    expect(seen.outcome).toBe('wyu_alice_3')
+    // And shares again.
+    const newcomer = world.openTab()
+    other.source.close()
+    const third = watch(newcomer.token())
+    await settle()
+    await pass(SECOND)
+    expect(third.outcome).toBe('wyu_alice_3')
+    closeAll(tab, newcomer)
+  })
+})
+
+describe('without the means', () => {
+  const plain = async (before: () => void) => {
+    before()
+    vi.stubGlobal('addEventListener', () => {})
+    vi.stubGlobal('removeEventListener', () => {})
+    const asked: TokenRequest[] = []
+    const fetchToken = acrossTabs({
+      scope: '',
+      fetchToken: async (request) => {
+        asked.push(request)
+        return { access_token: 'wyu_1', expires_in: 60 }
+      },
+    })
+    const source = createTokenSource({ fetchToken, user: 'alice' })
+    expect(await source.getToken()).toBe('wyu_1')
+    expect(asked).toHaveLength(1)
+    source.close()
+  }
+  const means = {
+    document: new EventTarget(),
+    BroadcastChannel: class {
+      constructor() {
+        throw new Error('not to be used')
+      }
+    },
+    navigator: { locks: {} },
+  }
+  test.each(['document', 'BroadcastChannel', 'navigator', 'crypto'])('no %s: the plain request', (missing) =>
+    plain(() => {
+      for (const [name, value] of Object.entries({ ...means, [missing]: undefined }))
+        vi.stubGlobal(name, value)
+    }),
+  )
+
+  test('a page that is prerendered, in which no lock is granted: the plain request', () =>
+    plain(() => {
+      for (const [name, value] of Object.entries({
+        ...means,
+        document: Object.assign(new EventTarget(), { prerendering: true }),
+      }))
+        vi.stubGlobal(name, value)
+    }))
+
+  test('channels and locks that fail: the plain request', async () => {
+    const fail = () => Promise.reject(new DOMException('no', 'SecurityError'))
+    const locks = { request: fail, query: fail }
+    for (const [name, value] of Object.entries({ ...means, navigator: { locks } })) vi.stubGlobal(name, value)
+    await plain(() => {})
+  })
+
+  test('a request that comes from no source of this library: the plain request', async () => {
+    const world = modelWorld()
+    const { across } = world.openTab()
+    const { signal } = new AbortController()
+    const request = {
+      refresh: false,
+      rejected: undefined,
+      held: undefined,
+      refused: undefined,
+      user: 'alice',
+      signal,
+    }
+    const answers = Promise.all([across(request), across(request)])
+    await pass(SECOND)
+    await answers
+    expect(world.seen).toHaveLength(2)
+  })
+})
+
+describe('options', () => {
+  const fetchToken = async () => ({ access_token: 'wyu_1' })
+  test.each([
+    [{ fetchToken }],
+    [{ tokenUrl: 'https://a.example/token', requestInit: () => ({}) }],
+    [{ tokenUrl: 'https://a.example/token', requestInit: { headers: { tenant: 'a' } } }],
+    [{ tokenUrl: 'https://a.example/token', scope: 5 as never }],
+  ])('%o: a TypeError that names scope', (options) => {
+    expect(() => acrossTabs(options)).toThrow(/^scope must/)
+    expect(() => acrossTabs(options)).toThrow(TypeError)
+  })
+
+  test('both or neither of tokenUrl and fetchToken, and an unsafe address, are a TypeError', () => {
+    expect(() => acrossTabs({ scope: '' })).toThrow(TypeError)
+    expect(() => acrossTabs({ tokenUrl: 'https://a.example', fetchToken, scope: '' })).toThrow(TypeError)
+    expect(() => acrossTabs({ tokenUrl: 'http://a.example' })).toThrow(/tokenUrl must be https/)
+  })
+
+  test('fetchToken may return a Response', async () => {
+    const world = modelWorld()
+    world.broker.answer = async () => Response.json({ access_token: 'wyu_1', expires_in: 60 })
+    const [one, other] = [world.openTab(), world.openTab()]
+    const seen = ask([one, other])
+    await settle()
+    await pass(SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual(['wyu_1', 'wyu_1'])
+    expect(world.seen).toHaveLength(1)
+    closeAll(one, other)
+  })
+})
