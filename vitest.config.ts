@@ -54,12 +54,13 @@ export default defineConfig({
         include: ['test/package/**/*.test.ts'],
         testTimeout: 60_000,
       }),
+      // Pages that are driven from outside: navigation, several tabs.
       project({
         ...WAITING,
-        name: 'real-tabs',
+        name: 'pages',
         environment: 'node',
-        include: ['test/real-tabs/**/*.test.ts'],
-        testTimeout: 90_000,
+        include: ['test/pages/**/*.test.ts'],
+        testTimeout: 60_000,
       }),
       project({
         ...WAITING,

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Hono } from 'hono'
 import { onTestFinished } from 'vitest'
-import type { Fault } from '../../demo/stand-in/broker.js'
-import { listen } from '../../demo/stand-in/listen.js'
-import { createWorld } from '../../demo/stand-in/world.js'
-import type { Engine, EnginePage } from '../engines.js'
+import type { Fault } from '../../../demo/stand-in/broker.js'
+import { listen } from '../../../demo/stand-in/listen.js'
+import { createWorld } from '../../../demo/stand-in/world.js'
+import type { Engine, EnginePage } from '../../engines.js'
 
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
@@ -18,8 +18,8 @@ export async function buildPage(): Promise<string> {
     format: 'esm',
     write: false,
     alias: {
-      'weavy-token': path('../../dist/index.js'),
-      'weavy-token/tabs': path('../../dist/tabs.js'),
+      'weavy-token': path('../../../dist/index.js'),
+      'weavy-token/tabs': path('../../../dist/tabs.js'),
     },
   })
   return outputFiles[0]?.text ?? readFileSync(path('page.ts'), 'utf8')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ENGINES, type Engine, startEngine } from '../engines.js'
+import { ENGINES, type Engine, startEngine } from '../../engines.js'
 import { renderers, stop } from './renderers.js'
 import { buildPage, startWorld, type Tab } from './world.js'
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
   script = await buildPage()
 }, 60_000)
 
-describe.each(ENGINES)('%s', (name) => {
+describe.each(ENGINES)('%s', { timeout: 90_000 }, (name) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await startEngine(name)
