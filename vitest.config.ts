@@ -24,10 +24,7 @@ export default defineConfig({
         name: 'node',
         environment: 'node',
         include: ['test/**/*.test.ts'],
-        exclude: [
-          'test/{browser,react,package,demo,matrix,mutation,real-tabs}/**',
-          'test/broker/redis*.test.ts',
-        ],
+        exclude: ['test/{browser,pages,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
       }),
       project({ name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
       project(
