@@ -123,6 +123,9 @@ describe('one Redis', () => {
   })
 })
 
+const failed = expect.stringMatching(/The token store failed/)
+const works = expect.stringMatching(/The token store works again/)
+
 describe('Redis in trouble', () => {
   /** Asks without a pause until told to stop. */
   function createLoad(brokers: ReturnType<typeof createRedisBroker>['broker'][]) {
@@ -144,9 +147,6 @@ describe('Redis in trouble', () => {
       },
     }
   }
-
-  const failed = expect.stringMatching(/The token store failed/)
-  const works = expect.stringMatching(/The token store works again/)
 
   it.each([
     ['hangs', () => redis.freeze(), () => redis.unfreeze()],
@@ -200,4 +200,49 @@ describe('Redis in trouble', () => {
     expect(await askForToken(broker)).toMatch(/^wyu_/)
     expect(lines).toEqual([failed])
   })
+})
+
+describe('Redis that reads but does not write', () => {
+  async function command(broker: ReturnType<typeof createRedisBroker>, ...words: string[]) {
+    await broker.store.store.client.sendCommand(words)
+  }
+  const full: [string[], string[]] = [
+    ['CONFIG', 'SET', 'maxmemory', '1'],
+    ['CONFIG', 'SET', 'maxmemory', '0'],
+  ]
+  const replica: [string[], string[]] = [
+    ['REPLICAOF', '127.0.0.1', '1'],
+    ['REPLICAOF', 'NO', 'ONE'],
+  ]
+
+  it.each([
+    ['full, behind a Keyv that throws', full, true],
+    ['full, behind a Keyv that swallows errors', full, false],
+    ['a read-only replica, behind a Keyv that swallows errors', replica, false],
+  ])(
+    '%s: a replaced token is never given again, forget() says what it did, and the log has a line',
+    async (_, [breakIt, mendIt], throwOnErrors) => {
+      const store = createKeyv(redis.url, { throwOnErrors })
+      store.on('error', () => {})
+      keyvs.push(store)
+      const process = createRedisBroker({ store })
+      const { broker, lines, uid } = process
+      const other = createRedisBroker({ user: () => ({ uid }) })
+      const first = await askForToken(broker)
+      await command(other, ...breakIt)
+      try {
+        const second = await askForNewToken(broker)
+        expect(second).not.toBe(first)
+        for (let i = 0; i < 3; i += 1) expect(await askForToken(broker)).toBe(second)
+        expect(await broker.forget(uid)).toBe(false)
+        expect([first, second]).not.toContain(await askForToken(broker))
+        expect(lines).toEqual([failed])
+      } finally {
+        await command(other, ...mendIt)
+      }
+      // The store is told again, and the other process hears of it.
+      await expect.poll(() => askForToken(other.broker), { timeout: 15_000 }).not.toBe(first)
+    },
+    40_000,
+  )
 })
