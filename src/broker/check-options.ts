@@ -128,7 +128,7 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     store,
     fetch = (...args) => globalThis.fetch(...args),
     log = defaultLog,
-    onEvent = () => {},
+    onEvent,
   } = options
   if ('document' in globalThis) {
     throw new TypeError('createTokenBroker() is for servers: in a page everybody could read the apiKey')
@@ -145,6 +145,6 @@ export function checkOptions<Context>(options: TokenBrokerOptions<Context>) {
     store: checkStore(store),
     fetch: checkFunction('fetch', fetch),
     log: checkFunction('log', log),
-    onEvent: checkFunction('onEvent', onEvent),
+    onEvent: onEvent === undefined ? undefined : checkFunction('onEvent', onEvent),
   }
 }

@@ -81,3 +81,20 @@ export function digest(text: string): string {
   }
   return characters
 }
+
+/** How many digests are kept; a digest costs microseconds, which is much of what a request with a stored token costs. */
+const KEPT = 10_000
+
+/** A digest that remembers what it was asked lately. */
+export function createDigest(): (text: string) => string {
+  const known = new Map<string, string>()
+  return (text) => {
+    let found = known.get(text)
+    if (found === undefined) {
+      found = digest(text)
+      if (known.size >= KEPT) known.clear()
+      known.set(text, found)
+    }
+    return found
+  }
+}

@@ -36,7 +36,10 @@ interface Answered {
 }
 
 /** Hands events to the app. A hook that fails harms nobody, and is told of once. */
-export function createEvents(onEvent: (event: BrokerEvent) => unknown, report: (line: string) => void) {
+export function createEvents(
+  onEvent: ((event: BrokerEvent) => unknown) | undefined,
+  report: (line: string) => void,
+) {
   let isTold = false
 
   function rescue(error: unknown) {
@@ -45,6 +48,7 @@ export function createEvents(onEvent: (event: BrokerEvent) => unknown, report: (
   }
 
   function tell(event: BrokerEvent) {
+    if (!onEvent) return
     try {
       const told = onEvent(Object.freeze(event))
       if (isThenable(told)) told.then(undefined, rescue)

@@ -79,3 +79,6 @@ export function reusableMs(life: Life, now: number): number {
 export function newer(a: TokenRecord | undefined, b: TokenRecord | undefined): TokenRecord | undefined {
   return a && b ? (a.version >= b.version ? a : b) : (a ?? b)
 }
+
+/** The digest of the uid, which comes last in the owner. */
+export const subOfOwner = (owner: string): string => owner.slice(owner.indexOf(':') + 1)

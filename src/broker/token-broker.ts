@@ -11,7 +11,7 @@ import { Problem, problemResponse, tokenError } from './problem.js'
 import { processMemory } from './process-memory.js'
 import { createProfilePicker } from './profile.js'
 import { createProfileSync } from './profile-sync.js'
-import { remainingMs } from './record.js'
+import { remainingMs, subOfOwner } from './record.js'
 import { createReport } from './report.js'
 import { readUser, type SignedInUser, signedInUser } from './signed-in-user.js'
 import { guardStore } from './store.js'
@@ -154,7 +154,7 @@ export function createTokenBroker<Context = unknown>(
     if (syncProfile) await profiles(uid, profile, budget)
     answered(how, called, began)
     const seconds = Math.max(1, Math.floor(remainingMs(record, Date.now()) / 1000))
-    return { access_token: record.token, expires_in: seconds, sub: sub ?? digest(uid) }
+    return { access_token: record.token, expires_in: seconds, sub: sub ?? subOfOwner(record.owner) }
   }
 
   async function answer(

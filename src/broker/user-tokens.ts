@@ -1,5 +1,5 @@
 import { type Ask, alsoRefused, type Decision, decide, type Plan } from './decide.js'
-import { digest } from './digest.js'
+import { createDigest, digest } from './digest.js'
 import { Problem } from './problem.js'
 import type { Profile } from './profile.js'
 import { remainingMs, type TokenRecord } from './record.js'
@@ -68,8 +68,8 @@ export function createUserTokens(
   flights: Map<string, Flight>,
   environment: () => { weavyUrl: string; apiKey: string },
 ): UserTokens {
-  const digests = { weavyUrl: createDigest(), apiKey: createDigest() }
-  const ownerOf = (uid: string) => `${digests.weavyUrl(environment().weavyUrl)}:${digest(uid)}`
+  const keptDigest = createDigest()
+  const ownerOf = (uid: string) => `${keptDigest(environment().weavyUrl)}:${keptDigest(uid)}`
 
   async function issue(flight: Flight, request: Request, reading: Reading, plan: Plan): Promise<Landing> {
     const { uid, owner, key, profile } = request
@@ -177,7 +177,7 @@ export function createUserTokens(
 
   return {
     get(uid, profile, ask) {
-      const key = digests.apiKey(environment().apiKey)
+      const key = keptDigest(environment().apiKey)
       const request = { uid, owner: ownerOf(uid), key, profile, ask }
       const reading = records.read(request.owner, key)
       if (isThenable(reading)) return obtain(request, reading)
@@ -198,13 +198,4 @@ const reused = (record: TokenRecord): Outcome => ({ record, how: 'reused', calle
 
 function tooOften({ ms }: { ms: number }): Problem {
   return new Problem('replaced_too_often', undefined, { 'Retry-After': String(Math.ceil(ms / 1000)) })
-}
-
-/** A digest of what seldom changes. */
-function createDigest(): (text: string) => string {
-  let last = { text: '', digest: '' }
-  return (text) => {
-    if (last.text !== text) last = { text, digest: digest(text) }
-    return last.digest
-  }
 }

@@ -82,9 +82,9 @@ function get(port: number, path: string, uid: string): Promise<{ status: number;
 }
 
 /** A tab as the token source is one: a first token, then one ahead of each expiry, with jitter. */
-async function tab(ports: number[], uid: string, startsInMs: number, until: number, samples: Sample[]) {
+async function tab(ports: number[], uid: string, startsInMs: number, samples: Sample[]) {
   await sleep(startsInMs)
-  for (let held: string | undefined; ; ) {
+  for (let held: string | undefined, rotations = 0; ; ) {
     const port = ports[Math.floor(random() * ports.length)] as number
     const query = held === undefined ? '' : `?refresh=true&held=${digestOf(held)}`
     const { status, body, ms } = await get(port, `/api/token${query}`, uid)
@@ -96,7 +96,8 @@ async function tab(ports: number[], uid: string, startsInMs: number, until: numb
     held = body.access_token
     const leadMs = body.expires_in * 100
     const waitMs = body.expires_in * 1_000 - leadMs * (1 + random())
-    if (performance.now() + waitMs > until) return
+    if (rotations === ROTATIONS) return
+    rotations += 1
     await sleep(waitMs)
   }
 }
@@ -145,20 +146,18 @@ async function measure({ name, lease, bound, trouble }: Run) {
     )
     await sleep(500)
     const samples: Sample[] = []
-    // Long enough for the first token and two that replace one another.
-    const until = performance.now() + (ROTATIONS + 0.5) * LIFETIME_S * 900
     const tabs: Promise<void>[] = []
     for (let user = 0; user < USERS; user += 1) {
-      // Half of the users restore all their tabs at once; the tabs of the others are opened over some seconds.
+      // Users come when they come. Half of them restore all their tabs at once; the others open theirs over some seconds.
       const isRestored = user % 2 === 0
-      const begins = random() * 5_000
+      const begins = random() * LIFETIME_S * 1_000
       for (let index = 0; index < TABS; index += 1) {
         const spreadMs = random() * (isRestored ? RESTORED_WITHIN_MS : 5_000)
-        tabs.push(tab(ports, `u-${user}`, begins + spreadMs, until, samples))
+        tabs.push(tab(ports, `u-${user}`, begins + spreadMs, samples))
       }
     }
-    // In the midst of the first rotation, so that it hits as many as it can.
-    const troubled = sleep(LIFETIME_S * 800).then(() => trouble?.(redis))
+    // When everybody is there, and rotates.
+    const troubled = sleep(LIFETIME_S * 1_200).then(() => trouble?.(redis))
     await Promise.all([...tabs, troubled])
     const bare: Sample[] = []
     for (let i = 0; i < 2_000; i += 1) bare.push(await get(ports[i % PROCESSES] as number, '/bare', 'u-0'))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { digest } from '../../src/broker/digest.js'
+import { createDigest, digest } from '../../src/broker/digest.js'
 import { digestOf } from '../../src/wire.js'
 
 const expected = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 22)
@@ -22,4 +22,11 @@ it('of any text, and what a page computes', async () => {
     }),
     { numRuns: 300 },
   )
+})
+
+it('one that remembers is the same, also for more than it keeps', () => {
+  const kept = createDigest()
+  for (let round = 0; round < 2; round += 1) {
+    for (let i = 0; i < 10_500; i += 1) expect(kept(`u${i}`)).toBe(digest(`u${i}`))
+  }
 })
