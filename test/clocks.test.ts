@@ -11,6 +11,7 @@ import {
   settle,
   stubPage,
   token,
+  unavailable,
   watch,
 } from './world.js'
 
@@ -185,5 +186,111 @@ describe('expires_in', () => {
     await source.getToken()
     const { expiresAt } = source.getState() as { expiresAt: number }
     expect(new Date(expiresAt).toString()).not.toBe('Invalid Date')
+  })
+})
+
+describe('waits are over when either clock says so', () => {
+  test('a Retry-After of an hour, after eight hours of sleep that the monotonic clock did not see', async () => {
+    const page = stubPage()
+    const { source, requests } = byScript((n) => {
+      if (n === 1) throw unavailable(HOUR)
+      return token(n)
+    })
+    watch(source.getToken())
+    await settle()
+    jumpWall(8 * HOUR)
+    page.goOnline()
+    page.show()
+    await settle()
+    expect(requests).toHaveLength(2)
+    expect(source.getState().status).toBe('ready')
+  })
+
+  test('a request that hung over a sleep of an hour that no timer counted: a token within 3 s of waking', async () => {
+    const page = stubPage()
+    const { source, requests, request } = byHand()
+    const seen = watch(source.getToken())
+    jumpWall(HOUR)
+    page.show()
+    await pass(1.1 * SECOND)
+    request(requests.length).answer('wyu_2')
+    await settle()
+    expect(requests.length).toBeGreaterThan(1)
+    expect(seen.outcome).toBe('wyu_2')
+  })
+
+  test('a caller that slept through its time waits once more, and not for ever', async () => {
+    const { source } = byHand({ maxWaitMs: 2 * SECOND, timeoutMs: HOUR })
+    const seen = watch(source.getToken())
+    jumpWall(HOUR / 2)
+    watch(source.getToken())
+    await settle()
+    expect(seen.outcome).toBe('pending')
+    await pass(2 * SECOND)
+    expect(seen.outcome).toBe('timeout')
+  })
+
+  test('a monotonic clock that starts again at 0 does not stop the source', async () => {
+    await pass(3 * HOUR)
+    const { source, requests } = byScript((n) => {
+      if (n < 12) throw unavailable()
+      return token(n)
+    })
+    for (let i = 0; i < 30; i++) watch(source.getToken())
+    await pass(10 * SECOND)
+    const zero = performance.now.bind(performance)
+    const now = zero()
+    vi.spyOn(performance, 'now').mockImplementation(() => zero() - now)
+    const before = requests.length
+    await pass(2 * MINUTE)
+    expect(requests.length).toBeGreaterThan(before)
+    expect(source.getState().status).toBe('ready')
+  })
+
+  test.each([
+    ['Date.now()', () => vi.spyOn(Date, 'now')],
+    ['performance.now()', () => vi.spyOn(performance, 'now')],
+  ])('a %s that answers undefined makes no timer without pause, and no token without end', async (_, spy) => {
+    spy().mockImplementation((() => undefined) as never)
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    const { source, requests } = byScript((n) => {
+      if (n === 1) throw unavailable()
+      return token(n, 60)
+    })
+    const seen = watch(source.getToken())
+    await pass(2 * SECOND)
+    expect(seen.outcome).toBe('wyu_2')
+    await pass(5 * MINUTE)
+    expect(requests.length).toBeGreaterThan(4)
+    expect(requests.length).toBeLessThan(10)
+    expect(timers.mock.calls.length).toBeLessThan(100)
+    expect(source.getState().status).toBe('ready')
+  })
+})
+
+describe('the lead suits the broker', () => {
+  test.each([
+    [20, 3],
+    [8, 1.5],
+  ])('a life of %d s, a broker that turns slow by %d s: no call waits a second', async (life, slowS) => {
+    for (const random of [0, 0.5, 0.999]) {
+      vi.spyOn(Math, 'random').mockReturnValue(random)
+      let slow = false
+      const { source } = byScript(async (n) => {
+        if (slow) await new Promise((resolve) => setTimeout(resolve, slowS * SECOND))
+        return token(n, life)
+      })
+      await source.getToken()
+      slow = true
+      for (let n = 0; n < 70; n++) {
+        await pass((life * SECOND) / 20)
+        const seen = watch(source.getToken())
+        await pass(0.99 * SECOND)
+        expect(seen.outcome).toMatch(/^wyu_/)
+      }
+      source.close()
+      // What the scripted broker still has to say.
+      await pass(slowS * SECOND)
+    }
   })
 })

@@ -300,6 +300,71 @@ describe('waking up', () => {
     expect(seen.outcome).toBe('wyu_3')
   })
 
+  test.each(['goOnline', 'show'] as const)(
+    '%s begins the schedule afresh: the network works 2 s later, and a token is there within 5 s of that',
+    async (event) => {
+      const page = stubPage()
+      let down = true
+      const { source } = byScript((n) => {
+        if (down) throw resetByPeer()
+        return token(n)
+      })
+      watch(source.getToken())
+      await pass(10 * MINUTE)
+      page[event]()
+      const callers = [1, 2, 3].map(() => watch(source.getToken()))
+      await pass(2 * SECOND)
+      down = false
+      await pass(5 * SECOND)
+      expect(source.getState().status).toBe('ready')
+      expect(callers.every(({ outcome }) => outcome.startsWith('wyu_'))).toBe(true)
+    },
+  )
+
+  test('again and again, it does so once in 30 s at most', async () => {
+    const page = stubPage()
+    const { source, requests } = byScript(() => {
+      throw resetByPeer()
+    })
+    watch(source.getToken())
+    await pass(10 * MINUTE)
+    page.show()
+    await pass(10 * SECOND)
+    const before = requests.length
+    page.show()
+    await pass(3 * SECOND)
+    // At once, and then where the schedule was: not after 1 s and 2 s again.
+    expect(requests).toHaveLength(before + 1)
+  })
+
+  test('a request that was in the air when the network changed is given up, and another sent', async () => {
+    const page = stubPage()
+    const { source, requests, request } = byHand()
+    const seen = watch(source.getToken())
+    await pass(SECOND)
+    page.goOnline()
+    expect(request(1).signal.aborted).toBe(true)
+    expect(requests).toHaveLength(2)
+    request(2).answer('wyu_2')
+    await settle()
+    expect(seen.outcome).toBe('wyu_2')
+  })
+
+  test('in a worker, which has no document, online retries', async () => {
+    const page = stubPage()
+    vi.stubGlobal('document', undefined)
+    const { source, requests } = byScript((n) => {
+      if (n === 1) throw resetByPeer()
+      return token(n)
+    })
+    watch(source.getToken())
+    await settle()
+    page.goOnline()
+    await settle()
+    expect(requests).toHaveLength(2)
+    expect(source.getState().status).toBe('ready')
+  })
+
   test('an app that fakes wake-ups gets no more than 30 requests in a minute', async () => {
     const page = stubPage()
     const { source, requests } = byScript(() => {
@@ -347,6 +412,21 @@ describe("the app's session has ended", () => {
     expect(states.map(({ status }) => status)).toEqual(['fetching', 'signed-out'])
   })
 
+  test('a wake-up within the 30 s after a 401 is kept until they are over', async () => {
+    const page = stubPage()
+    const { source, requests } = byScript((n) => {
+      if (n === 1) throw signedOut()
+      return token(n)
+    })
+    watch(source.getToken())
+    await pass(5 * SECOND)
+    page.show()
+    await pass(24 * SECOND)
+    expect(requests).toHaveLength(1)
+    await pass(2 * SECOND)
+    expect(source.getState().status).toBe('ready')
+  })
+
   test('the old token is served while it is valid, then the state is signed-out', async () => {
     const { source, states } = byScript((n) => {
       if (n > 1) throw signedOut()
@@ -374,5 +454,38 @@ describe("the app's session has ended", () => {
     await settle()
     start(source)
     expect(await source.getToken()).toBe('wyu_2')
+  })
+})
+
+describe('maxWaitMs: 0', () => {
+  test('the outcome of the request that starts now', async () => {
+    const { source } = byScript((n) => token(n), { maxWaitMs: 0 })
+    expect(await source.getToken()).toBe('wyu_1')
+  })
+
+  test('its failure, without a retry', async () => {
+    const { source, requests } = byScript(
+      () => {
+        throw resetByPeer()
+      },
+      { maxWaitMs: 0 },
+    )
+    const seen = watch(source.getToken())
+    await settle()
+    expect(seen.outcome).toBe('unreachable')
+    expect(watch(source.getToken()).outcome).toBe('pending')
+    await settle()
+    expect(requests).toHaveLength(1)
+  })
+
+  test('the outcome of the request that is in the air', async () => {
+    const { source, requests, request } = byHand({ maxWaitMs: 0 })
+    watch(source.getToken())
+    await pass(5 * SECOND)
+    const late = watch(source.getToken())
+    request(1).answer('wyu_1')
+    await settle()
+    expect(late.outcome).toBe('wyu_1')
+    expect(requests).toHaveLength(1)
   })
 })

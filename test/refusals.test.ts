@@ -107,6 +107,43 @@ describe('a refusal names the token', () => {
   })
 })
 
+describe('memory of refusals', () => {
+  test('a refused token never comes back, also after 900 later refusals', async () => {
+    let again = false
+    const { source } = byScript((n) => token(again ? 1 : n))
+    await source.getToken()
+    await source.getToken({ rejected: 'wyu_1' })
+    for (let i = 0; i < 900; i++) watch(source.getToken({ rejected: `wyu_other_${i}` }))
+    again = true
+    const seen = watch(source.getToken({ rejected: 'wyu_2' }))
+    await pass(MINUTE)
+    expect(seen.outcome).toBe('rejected')
+  })
+
+  test.each([
+    ['clear()', (source: ReturnType<typeof byScript>['source']) => source.clear()],
+    ['setUser()', (source: ReturnType<typeof byScript>['source']) => source.setUser('b')],
+  ])('a consumer is not given back what it just refused, across %s', async (_, change) => {
+    const { source, requests } = byScript((n) => token(n < 3 ? 1 : n), { user: 'a' })
+    const factory = source.createTokenFactory()
+    await factory()
+    change(source)
+    expect(await factory(true)).toBe('wyu_3')
+    expect(requests.map(({ refresh }) => refresh)).toEqual([false, false, true])
+  })
+
+  test('a token that served for five seconds was revoked, and is replaced at once, each time', async () => {
+    const { source } = byScript((n) => ({ access_token: `wyu_${n}` }))
+    for (let i = 1; i <= 20; i++) {
+      expect(await source.getToken()).toBe(`wyu_${i}`)
+      await pass(5 * SECOND)
+      const seen = watch(source.getToken({ rejected: `wyu_${i}` }))
+      await settle()
+      expect(seen.outcome).toBe(`wyu_${i + 1}`)
+    }
+  })
+})
+
 describe('a factory per consumer', () => {
   test('true reports the token that this consumer was handed', async () => {
     const { source, requests } = byScript((n) => token(n))

@@ -139,6 +139,71 @@ describe.each(switches)('%s', (_, change) => {
   })
 })
 
+describe('called from inside', () => {
+  const acts: [string, (source: ReturnType<typeof byHand>['source']) => void][] = [
+    ...switches,
+    ['close()', (source) => source.close()],
+  ]
+
+  test.each(switches)(
+    '%s: who asks in the abort handler of the old request is the new user',
+    async (_, change) => {
+      const inside: ReturnType<typeof watch>[] = []
+      const { source, requests, request } = byHand({ user: 'a' })
+      watch(source.getToken())
+      request(1).signal.addEventListener('abort', () => inside.push(watch(source.getToken())))
+      change(source)
+      expect(requests).toHaveLength(2)
+      request(1).answer('wyu_a')
+      request(2).answer('wyu_b')
+      await settle()
+      expect(inside.map(({ outcome }) => outcome)).toEqual(['wyu_b'])
+    },
+  )
+
+  test.each(acts)(
+    'a fetchToken that is not async, calls %s and throws: nothing is unhandled',
+    async (_, act) => {
+      const unhandled = vi.fn()
+      process.on('unhandledRejection', unhandled)
+      const { source } = byHand({
+        user: 'a',
+        fetchToken: () => {
+          act(source)
+          throw new Error('boom')
+        },
+      })
+      const seen = watch(source.getToken())
+      await settle()
+      await new Promise((resolve) => setImmediate(resolve))
+      process.off('unhandledRejection', unhandled)
+      expect(unhandled).not.toHaveBeenCalled()
+      expect(['superseded', 'closed']).toContain(seen.outcome)
+    },
+  )
+
+  test('a token that a listener refuses at once is handed to nobody', async () => {
+    const { source } = byScript((n) => token(n))
+    source.subscribe((state) => {
+      if (state.status === 'ready' && state.token === 'wyu_1') watch(source.getToken({ rejected: 'wyu_1' }))
+    })
+    expect(await source.getToken()).toBe('wyu_2')
+  })
+
+  test('the first caller aborts: empty, with nothing on its way, and no state is told twice', async () => {
+    const { source, states, request } = byHand()
+    const abort = new AbortController()
+    watch(source.getToken({ signal: abort.signal }))
+    await settle()
+    abort.abort()
+    await settle()
+    expect(request(1).signal.aborted).toBe(true)
+    expect(source.getState()).toEqual({ status: 'empty' })
+    source.close()
+    expect(states.map(({ status }) => status)).toEqual(['fetching', 'empty'])
+  })
+})
+
 describe('user', () => {
   test('the one it already has: nothing happens', async () => {
     const { source, states } = byScript((n) => token(n), { user: 'a' })

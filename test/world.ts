@@ -141,6 +141,10 @@ export function stubPage() {
       document.visibilityState = 'visible'
       document.dispatchEvent(new Event('visibilitychange'))
     },
+    /** Comes back from the back/forward cache. */
+    restore() {
+      page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
+    },
     goOffline() {
       navigator.onLine = false
       page.dispatchEvent(new Event('offline'))
