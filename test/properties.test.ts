@@ -17,8 +17,8 @@ type Step =
   | { do: 'pass' | 'jumpWall' | 'jumpMono'; ms: number }
   | { do: 'ask'; minValidityMs: number }
   | { do: 'askAndAbort' | 'refuse' | 'refuseEarlier' | 'refuseAndAsk' | 'factory' | 'factoryTrue' }
-  | { do: 'user'; user: 'a' | 'b' | null }
-  | { do: 'clear' | 'hide' | 'show' | 'offline' | 'online' | 'listenerClears' | 'listenerAsks' }
+  | { do: 'user' | 'session'; user: 'a' | 'b' | null }
+  | { do: 'clear' | 'hide' | 'show' | 'offline' | 'online' | 'restore' | 'listenerClears' | 'listenerAsks' }
   | { do: 'broker'; answer: Answer; delayMs: number }
 
 const life = fc.oneof(
@@ -72,9 +72,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   // The monotonic clock never goes back.
   fc.record({ do: fc.constantFrom('jumpMono' as const), ms: fc.integer({ min: 0, max: 2 * HOUR }) }),
   fc.record({ do: fc.constant('user' as const), user: fc.constantFrom('a' as const, 'b' as const, null) }),
+  fc.record({ do: fc.constant('session' as const), user: fc.constantFrom('a' as const, 'b' as const, null) }),
   fc.record({
     do: fc.constantFrom(
-      ...(['clear', 'hide', 'show', 'offline', 'online', 'listenerClears', 'listenerAsks'] as const),
+      ...([
+        'clear',
+        'hide',
+        'show',
+        'offline',
+        'online',
+        'restore',
+        'listenerClears',
+        'listenerAsks',
+      ] as const),
     ),
   }),
 )
@@ -114,6 +124,7 @@ interface Issued {
   readonly wall: number
   readonly mono: number
   readonly lifeMs: number
+  readonly sub: string | undefined
 }
 
 async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeoutMs: number }) {
@@ -130,6 +141,10 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
   let epoch = 0
   let inAir = 0
   let user: string | null = 'a'
+  /** Whose cookie the browser holds, whatever the page thinks; null: a broker that names nobody. */
+  let session: string | null = null
+  /** Whose tokens a user of the page was handed first. */
+  const owners = new Map<string | null, string>()
   let closed = false
   let behaviour: { answer: Answer; delayMs: number } = { answer: { kind: 'fresh', life: 3600 }, delayMs: 0 }
 
@@ -157,7 +172,7 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
         const own = order.filter((value) => value.startsWith(`wyu_${epoch}_`))
         const repeated = answer.kind === 'same' ? own.at(-1) : answer.kind === 'earlier' ? own[0] : undefined
         const value = repeated ?? `wyu_${epoch}_${order.length}`
-        return { access_token: value, expires_in: answer.life as number }
+        return { access_token: value, expires_in: answer.life as number, sub: session ?? undefined }
       }
     }
   }
@@ -187,7 +202,7 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
           const seconds = Number(response.expires_in ?? Number.NaN)
           const lifeMs = Number.isFinite(seconds) ? Math.max(seconds, 0) * 1000 : Number.POSITIVE_INFINITY
           const before = issued.get(response.access_token) ?? []
-          issued.set(response.access_token, [...before, { ...asked, lifeMs }])
+          issued.set(response.access_token, [...before, { ...asked, lifeMs, sub: response.sub ?? undefined }])
           land()
           resolve(response)
         } catch (error) {
@@ -217,6 +232,13 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
       (use) => Math.max(Date.now() - use.wall, performance.now() - use.mono) < use.lifeMs,
     )
     if (!alive) problems.push('handed out an expired token')
+    const { sub } = uses.at(-1) as Issued
+    if (!sub || uses.some((use) => use.sub !== sub)) return
+    const first = owners.get(user) ?? sub
+    owners.set(user, first)
+    if (first !== sub) problems.push('handed out the token of another session')
+    if ([...owners].some(([other, owner]) => other !== user && owner === sub))
+      problems.push('two users share a session')
   }
 
   /** Follows one call to its end. `owner` is whoever was signed in when it began. */
@@ -291,14 +313,19 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
       forget()
       source.setUser(step.user)
     },
+    session: (step) => {
+      session = step.user && `sub-${step.user}`
+    },
     clear: () => {
       forget()
+      owners.delete(user)
       source.clear()
     },
     hide: () => page.hide(),
     show: () => page.show(),
     offline: () => page.goOffline(),
     online: () => page.goOnline(),
+    restore: () => page.restore(),
     listenerClears: () => {
       onNext = () => take.clear({ do: 'clear' })
     },
@@ -317,7 +344,11 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
     const state = source.getState()
     if (state !== source.getState()) problems.push('the state changed its reference without a change')
     if ('token' in state) check(state.token)
-    if (state.status === 'signed-out' && user !== null && state.error.code !== 'signed_out')
+    if (
+      state.status === 'signed-out' &&
+      user !== null &&
+      !['signed_out', 'other_user'].includes(state.error.code)
+    )
       problems.push('signed out for another reason')
   }
   onNext = undefined
