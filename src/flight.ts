@@ -1,12 +1,16 @@
-import { QueryCache, type QueryClient } from '@tanstack/query-core'
+import { Query, type QueryCache, type QueryClient } from '@tanstack/query-core'
 
-const QUERY = {
-  queryKey: ['token'],
-  retry: false,
-  networkMode: 'always',
-  gcTime: Number.POSITIVE_INFINITY,
-  structuralSharing: false,
-} as const
+/** What a query asks of its cache and of its client. The real ones cost 3 kB and would have nothing else to do. */
+const cache = { config: {}, notify() {}, remove() {} } satisfies Pick<
+  QueryCache,
+  'config' | 'notify' | 'remove'
+>
+const client = { getQueryCache: () => cache as unknown as QueryCache } satisfies Pick<
+  QueryClient,
+  'getQueryCache'
+>
+
+const queryKey = ['token']
 
 /** A request under way. */
 export interface FlightHandle<T> {
@@ -17,18 +21,22 @@ export interface FlightHandle<T> {
 
 /** Runs one request in a query of its own, which carries its abort signal and is dropped with it. */
 export function takeOff<T>(request: (signal: AbortSignal) => Promise<T>): FlightHandle<T> {
-  const cache = new QueryCache()
-  // All that a Query asks of its client. A real one costs 2 kB and would have nothing else to do.
-  const client = {
-    getQueryCache: () => cache,
-    getQueryDefaults: () => ({}),
-    defaultQueryOptions: ((options: object) => options) as QueryClient['defaultQueryOptions'],
-  } satisfies Pick<QueryClient, 'getQueryCache' | 'getQueryDefaults' | 'defaultQueryOptions'>
-  const query = cache.build<{ value: T }>(client as unknown as QueryClient, QUERY)
-  // Wrapped, because a query takes undefined for a mistake of its author.
-  const queryFn = async ({ signal }: { signal: AbortSignal }) => ({ value: await request(signal) })
+  const query = new Query<{ value: T }>({
+    client: client as unknown as QueryClient,
+    queryKey,
+    queryHash: 'token',
+    options: {
+      queryKey,
+      retry: false,
+      networkMode: 'always',
+      gcTime: Number.POSITIVE_INFINITY,
+      structuralSharing: false,
+      // Wrapped, because a query takes undefined for a mistake of its author.
+      queryFn: async ({ signal }) => ({ value: await request(signal) }),
+    },
+  })
   return {
-    result: query.fetch({ ...QUERY, queryFn }).then(({ value }) => value),
+    result: query.fetch().then(({ value }) => value),
     abort: () => void query.cancel({ silent: true }),
   }
 }
