@@ -245,22 +245,22 @@ it('the README shows what to install, and all three entries, within 60 lines', (
   expect(start).toContain("'weavy-token/broker'")
 })
 
-it('the README names every error code', () => {
+it('docs/errors.md names every error code', () => {
   const codes = /TokenErrorCode =\n((?: {2}\| '\w+'\n)+)/.exec(read('src/errors.ts'))?.[1] ?? ''
   const names = [...codes.matchAll(/'(\w+)'/g)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(5)
-  expect(names.filter((name) => !read('README.md').includes(`\`${name}\``))).toEqual([])
+  expect(names.filter((name) => !read('docs/errors.md').includes(`\`${name}\``))).toEqual([])
 })
 
-it('the README tells the schedule that the source keeps', () => {
-  const readme = read('README.md').replaceAll(/\s+/g, ' ')
+it('docs/guarantees.md tells the schedule that the source keeps', () => {
+  const guarantees = read('docs/guarantees.md').replaceAll(/\s+/g, ' ')
   const seconds = (delayMs: (n: number) => number) => {
     const delays = Array.from({ length: 20 }, (_, n) => delayMs(n + 1) / 1000)
     const last = delays.at(-1) ?? 0
     return `${delays.slice(0, delays.indexOf(last)).join(', ')} and then every ${last} s`
   }
   const rejected = new TokenError('rejected', '')
-  expect(readme).toContain(seconds((n) => retryDelayMs(n, 0)))
-  expect(readme).toContain(`asked again ${MAX_STRIKES} times`)
-  expect(readme).toContain(seconds((n) => consequenceOf(rejected, MAX_STRIKES + n, 0).delayMs))
+  expect(guarantees).toContain(seconds((n) => retryDelayMs(n, 0)))
+  expect(guarantees).toContain(`asked again ${MAX_STRIKES} times`)
+  expect(guarantees).toContain(seconds((n) => consequenceOf(rejected, MAX_STRIKES + n, 0).delayMs))
 })
