@@ -3,12 +3,15 @@ import { createTestTokens, STATUS, type TokenAnswer } from './answer.js'
 
 /** What {@link tokenHandlers} needs of MSW's `http`. */
 export interface MswHttp<Handler> {
+  /** Makes a handler for `GET`. */
   get(path: string, resolver: (info: { request: Request }) => Promise<Response>): Handler
 }
 
 /** What {@link tokenHandlers} needs of MSW's `HttpResponse`. */
 export interface MswHttpResponse {
+  /** Makes an answer of JSON. */
   json(body: unknown, init?: ResponseInit): Response
+  /** Makes an answer that `fetch` takes for a network fault. */
   error(): Response
 }
 
