@@ -10,6 +10,8 @@ const build = async (config) => {
   const stats = await promisify(webpack)({
     context: resolve('.'),
     output: { path: resolve('out') },
+    // React's size is not what is tried here.
+    performance: { hints: false },
     ...config,
   })
   if (stats.hasErrors() || stats.hasWarnings()) throw new Error(stats.toString('errors-warnings'))
