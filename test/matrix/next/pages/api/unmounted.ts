@@ -1,0 +1,3 @@
+import { broker } from '../../app/broker'
+
+export default broker.fetch
