@@ -3,12 +3,15 @@ import { createDigest, digest } from './digest.js'
 import { Problem } from './problem.js'
 import type { Profile } from './profile.js'
 import { remainingMs, type TokenRecord } from './record.js'
+import { STORE_TIMEOUT_MS } from './store.js'
 import type { Reading, TokenRecords } from './token-records.js'
 import type { WeavyApi } from './weavy-api.js'
 import { isThenable, TimeoutError, within } from './within.js'
 
 /** How long a request waits for a token. Below the 10 s after which a page gives up. */
 export const FLIGHT_TIMEOUT_MS = 9_500
+/** So long after its start a flight waits for its write. With the read before it, still within the time of a request. */
+const WRITE_UNTIL_MS = FLIGHT_TIMEOUT_MS - STORE_TIMEOUT_MS - 100
 /** How often a process looks whether the one that has the lease has written. */
 export const LEASE_POLL_MS = 50
 
@@ -89,8 +92,17 @@ export function createUserTokens(
     const { paidUntil } = plan
     const life = { token, issuedAt, lifetimeMs, replacedAt, refused, paidUntil }
     const record = { owner, key, generation, version, ...life }
-    if (!flight.isDetached) await records.write(record, reading)
+    if (!flight.isDetached) await inTime(flight, records.write(record, reading))
     return { record, how: plan.isReplacement ? 'replaced' : 'issued', isNew: true }
+  }
+
+  /** A token that has come is the answer, however long the store takes. */
+  async function inTime(flight: Flight, written: Promise<void>) {
+    try {
+      await within(Math.max(0, flight.startedAt + WRITE_UNTIL_MS - performance.now()), written)
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
+    }
   }
 
   /** With the lease, or as if there were none. Whoever had it before may have written, so the record is read again. */
