@@ -19,5 +19,7 @@ it('a second tab is given its token, and each tab shows who asked, beside the br
     expect(asked + other).toBe(all)
     expect((await count(first, 'given')) + (await count(second, 'given'))).toBeGreaterThanOrEqual(2)
   }, 90_000)
-  expect(await second.locator('[data-lane=tabs] svg').getAttribute('aria-label')).toContain('0 requests refused by Weavy')
+  expect(await second.locator('[data-lane=tabs] svg').getAttribute('aria-label')).toContain(
+    '0 requests refused by Weavy',
+  )
 })
