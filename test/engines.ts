@@ -4,9 +4,6 @@ import { startWebKit } from './browser/webkit/driver.js'
 
 /** A page as every engine has it, for tests that drive it from outside. */
 export interface EnginePage {
-  /** Resolves after the `load` of the page. */
-  goto(url: string): Promise<unknown>
-  back(): Promise<unknown>
   /** Evaluates an expression, waits for its promise, and brings what JSON can bring. */
   evaluate<T>(expression: string): Promise<T>
   close(): Promise<void>
@@ -14,6 +11,7 @@ export interface EnginePage {
 
 /** A browser with a profile of its own. Its pages share cookies, storage, channels and locks, as tabs do. */
 export interface Engine {
+  /** Resolves after the `load` of the page. */
   open(url: string): Promise<EnginePage>
   close(): Promise<void>
 }
@@ -33,10 +31,10 @@ export async function startEngine(name: EngineName): Promise<Engine> {
   const { path, playwrights } = program
   if (name === 'webkit' && !playwrights) return startWebKit()
   const type = { chromium, firefox, webkit }[name]
-  const channel = name === 'firefox' && !playwrights && { channel: 'moz-firefox' }
+  const channel = !playwrights && { channel: 'moz-firefox' }
   const browser = await type.launch({
     ...(name === 'chromium' && CHROMIUM),
-    ...channel,
+    ...(name === 'firefox' && channel),
     executablePath: path,
   })
   const context = await browser.newContext()
@@ -45,8 +43,6 @@ export async function startEngine(name: EngineName): Promise<Engine> {
       const page = await context.newPage()
       await page.goto(url)
       return {
-        goto: (to) => page.goto(to),
-        back: () => page.goBack(),
         evaluate: (expression) => page.evaluate(expression),
         close: () => page.close(),
       }

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { UserEnv } from './api.js'
+import type { UserEnv } from './answers.js'
 import type { Content } from './content.js'
 import type { Verdict } from './requests.js'
 import type { TokenLedger } from './tokens.js'

@@ -1,29 +1,13 @@
-import { type Context, Hono } from 'hono'
-import type { Content, User } from './content.js'
+import { Hono } from 'hono'
+import { list, matching, notFound, type UserEnv } from './answers.js'
+import type { Content } from './content.js'
 import { createConversationsApi } from './conversations-api.js'
 import { publish } from './events.js'
 import type { Hub } from './hub.js'
-import { blobShape, page, reactionShapes, userShape } from './shapes.js'
-
-export interface UserEnv {
-  Variables: { user: User }
-}
+import { blobShape, reactionShapes, userShape } from './shapes.js'
 
 /** What UIKit 25 may show; later versions decide for themselves. */
 const FEATURES = ['attachments', 'mentions', 'previews', 'reactions', 'receipts', 'typing']
-
-export const notFound = (c: Context) => c.json({ status: 404, title: 'Not Found' }, 404)
-
-/** Answers with a page of these, or with their number alone. */
-export const list = (c: Context, items: readonly object[]) =>
-  c.json(c.req.query('count_only') ? { count: items.length } : page(items, Number(c.req.query('skip') ?? 0)))
-
-/** Those whose name has what is searched for. There are no agents, which UIKit 25 and 27 call bots. */
-export function matching<T extends { name: string }>(c: Context, items: readonly T[]): T[] {
-  const { q = '', agent, bot } = c.req.query()
-  if (agent === 'true' || bot === 'true') return []
-  return items.filter(({ name }) => name.toLowerCase().includes(q.toLowerCase()))
-}
 
 /** Everything below `/api` that a user token opens, as far as the UIKit asks for it. */
 export function createUserApi(content: Content, hub: Hub): Hono<UserEnv> {

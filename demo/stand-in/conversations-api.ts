@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { list, matching, notFound, type UserEnv } from './api.js'
+import { list, matching, notFound, type UserEnv } from './answers.js'
 import { APP_TYPES, type Content, type Conversation } from './content.js'
 import { publish } from './events.js'
 import type { Hub } from './hub.js'

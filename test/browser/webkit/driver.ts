@@ -7,9 +7,6 @@ import { find } from '../../../scripts/browsers.mjs'
 
 /** A window of WebKit. */
 export interface WebKitPage {
-  /** Resolves after the `load` of the page. */
-  goto(url: string): Promise<void>
-  back(): Promise<void>
   /** Evaluates an expression, waits for its promise, and brings what JSON can bring. Rejects as the expression does. */
   evaluate<T>(expression: string): Promise<T>
   close(): Promise<void>
@@ -17,7 +14,7 @@ export interface WebKitPage {
 
 /** One WebKit with a profile of its own. */
 export interface WebKitSession {
-  /** Opens a page in a window of its own, beside the others. */
+  /** Opens a page in a window of its own, beside the others; resolves after its `load`. */
   open(url: string): Promise<WebKitPage>
   close(): Promise<void>
 }
@@ -98,8 +95,6 @@ function windowsOf(send: Send): Pick<WebKitSession, 'open'> {
       const goto = (to: string) => here(() => send<void>('POST', '/url', { url: to }))
       await goto(url)
       return {
-        goto,
-        back: () => here(() => send<void>('POST', '/back', {})),
         async evaluate<T>(expression: string) {
           const script = RUN.replace('EXPRESSION', () => expression)
           const { value, error } = await here(() =>
