@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually, prepareDemo } from './demo.js'
 
 const { open } = prepareDemo()
 
-it('a slow broker holds up no request while the old token lasts', async () => {
+test('a slow broker holds up no request while the old token lasts', async () => {
   const { pick, ask, seen, events, status, expectAgreement } = await open()
   await pick('1 min')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
@@ -18,7 +18,7 @@ it('a slow broker holds up no request while the old token lasts', async () => {
   expect(await status()).toBe('ready')
 }, 100_000)
 
-it('a broker that is down fails no call while the token lasts, is asked seldom, and is found again', async () => {
+test('a broker that is down fails no call while the token lasts, is asked seldom, and is found again', async () => {
   const { pick, page, ask, seen, events, status, expectAgreement } = await open()
   await pick('10 s')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
@@ -34,7 +34,7 @@ it('a broker that is down fails no call while the token lasts, is asked seldom, 
   expect(await events()).toMatch(/for a newer token: 503/)
 })
 
-it('garbage is named, and a good answer heals it', async () => {
+test('garbage is named, and a good answer heals it', async () => {
   const { pick, page, ask, seen, status, expectAgreement } = await open()
   await pick('5 s')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
@@ -48,7 +48,7 @@ it('garbage is named, and a good answer heals it', async () => {
   expect(await seen('tokens')).toBe(tokens + 1)
 })
 
-it('the same token again, although it is dead, is asked for a few times and never in a loop', async () => {
+test('the same token again, although it is dead, is asked for a few times and never in a loop', async () => {
   const { pick, press, page, ask, seen, status, expectAgreement } = await open()
   await pick('1 h')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
@@ -61,7 +61,7 @@ it('the same token again, although it is dead, is asked for a few times and neve
   expect(await seen('broker')).toBeLessThanOrEqual(8)
 })
 
-it('a session that ended is told once, and costs one request', async () => {
+test('a session that ended is told once, and costs one request', async () => {
   const { pick, ask, seen, status, page, expectAgreement } = await open()
   await pick('5 s')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))

@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually, prepareDemo } from './demo.js'
 
 const { open } = prepareDemo()
 
-it.each([
+test.each([
   ['5 s', 5],
   ['10 s', 10],
   ['1 min', 60],
@@ -24,7 +24,7 @@ it.each([
   },
 )
 
-it('a revocation costs one refresh, however many requests are in the air', async () => {
+test('a revocation costs one refresh, however many requests are in the air', async () => {
   const { press, ask, seen, events, expectAgreement } = await open()
   await press('Revoke all tokens')
   await press(/^Burst/)
@@ -37,7 +37,7 @@ it('a revocation costs one refresh, however many requests are in the air', async
   expect(await events()).toMatch(/Weavy refuses token 1/)
 })
 
-it('a burst asks Weavy 50 times and the broker never', async () => {
+test('a burst asks Weavy 50 times and the broker never', async () => {
   const { press, pick, ask, seen, marks, expectAgreement } = await open()
   await pick('1 h')
   await eventually(async () => expect((await ask()).broker.requests).toBe(2))
@@ -53,7 +53,7 @@ it('a burst asks Weavy 50 times and the broker never', async () => {
   ).toBeGreaterThan(20)
 })
 
-it('a forbidden resource costs a bounded number of refreshes', async () => {
+test('a forbidden resource costs a bounded number of refreshes', async () => {
   const { press, pick, ask, seen, marks, expectAgreement } = await open()
   await pick('1 h')
   await press(/^Forbid/)
@@ -70,7 +70,7 @@ it('a forbidden resource costs a bounded number of refreshes', async () => {
   })
 })
 
-it('a hub that is dropped comes back without a refused request', async () => {
+test('a hub that is dropped comes back without a refused request', async () => {
   const { press, ask, seen, counted, events } = await open()
   await eventually(async () => expect((await ask()).weavy).toMatchObject({ hubs: 1, hubsOpened: 1 }))
   await press('Drop the hub')
@@ -82,7 +82,7 @@ it('a hub that is dropped comes back without a refused request', async () => {
   expect(await events()).toMatch(/hub dropped/)
 })
 
-it('offline, nothing leaves the page; online again, a token that ran out is replaced at once', async () => {
+test('offline, nothing leaves the page; online again, a token that ran out is replaced at once', async () => {
   const { press, pick, page, ask, seen, status, events, expectAgreement } = await open()
   await pick('5 s')
   await eventually(async () => expect((await ask()).broker.requests).toBeGreaterThan(2))
@@ -99,7 +99,7 @@ it('offline, nothing leaves the page; online again, a token that ran out is repl
   expect(await seen('refused')).toBe(0)
 })
 
-it('a page that did not run says so, and its first request finds a living token', async () => {
+test('a page that did not run says so, and its first request finds a living token', async () => {
   const { page, pick, ask, seen, events, expectAgreement } = await open()
   await pick('5 s')
   await eventually(async () => expect((await ask()).broker.requests).toBeGreaterThan(1))

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { eventually, prepareDemo } from './demo.js'
 
@@ -10,7 +10,7 @@ afterAll(() => weavy.close())
 
 const { open } = prepareDemo(async () => ({ weavyUrl: weavy.url, apiKey: weavy.apiKey }))
 
-it('an environment that is not the demo’s own works, and what cannot be done to it is disabled with a reason', async () => {
+test('an environment that is not the demo’s own works, and what cannot be done to it is disabled with a reason', async () => {
   const { page, pick, ask, seen, status } = await open()
   for (const name of ['Revoke all tokens', 'Drop the hub', 'Forbid notifications (403)']) {
     const button = page.getByRole('button', { name })

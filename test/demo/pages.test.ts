@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { eventually, message, prepareDemo } from './demo.js'
 
 const { open } = prepareDemo()
 
 describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
-  it('shows messages and a connected hub, and rotates tokens without a refused request or a complaint', async () => {
+  test('shows messages and a connected hub, and rotates tokens without a refused request or a complaint', async () => {
     const { pick, seen, ask, status, summary, complaints, expectAgreement } = await open(lane)
     await pick('5 s')
     await eventually(async () => expect(await seen('tokens')).toBeGreaterThanOrEqual(5))
@@ -19,7 +19,7 @@ describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
     expect(complaints).toEqual([])
   })
 
-  it('follows another user, who sees nothing of the one before and sends nothing as that one', async () => {
+  test('follows another user, who sees nothing of the one before and sends nothing as that one', async () => {
     const { page, pick, ask, status, expectAgreement } = await open(lane)
     await pick('bob')
     await message(page, 'Thanks, Bob. This stays between us.').waitFor()
@@ -33,7 +33,7 @@ describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
     expect(later.weavy).toMatchObject({ requests: weavy?.requests, wrongUser: 0 })
   })
 
-  it('fits on a phone and leads to the other page', async () => {
+  test('fits on a phone and leads to the other page', async () => {
     const { page } = await open(lane, 390)
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
     await page
@@ -44,7 +44,7 @@ describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
     expect(new URL(page.url()).pathname).toBe(lane === 'vanilla' ? '/react' : '/')
   })
 
-  it('shows the code that it runs', async () => {
+  test('shows the code that it runs', async () => {
     const { page } = await open(lane)
     const code = await page.locator('pre').textContent()
     expect(code).toContain(
@@ -54,7 +54,7 @@ describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
   })
 })
 
-it('compares with the built-in tokenUrl, which is refused at each expiry and goes on as the old user', async () => {
+test('compares with the built-in tokenUrl, which is refused at each expiry and goes on as the old user', async () => {
   const { pick, compare, page, ...library } = await open()
   const builtIn = await compare()
   await pick('5 s')
@@ -72,7 +72,7 @@ it('compares with the built-in tokenUrl, which is refused at each expiry and goe
   expect(await page.locator('iframe').count()).toBe(0)
 })
 
-it('can be used by keyboard alone', async () => {
+test('can be used by keyboard alone', async () => {
   const { page, ask, seen } = await open()
   await page.getByRole('switch').focus()
   const names = new Set<string>()

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SetupError } from '../../demo/environment.js'
 import { serveDemo } from '../../demo/serve.js'
 import type { Listening } from '../../demo/stand-in/listen.js'
@@ -22,7 +22,7 @@ afterAll(() => Promise.all([demo.close(), weavy.close()]))
 
 describe('a demo that cannot start says why in one line', () => {
   const KEY = 'wys_made_up_for_this_test'
-  it.each<[string, () => Record<string, string>, RegExp]>([
+  test.each<[string, () => Record<string, string>, RegExp]>([
     [
       'its port is in use',
       () => ({ PORT: new URL(demo.url).port }),
@@ -61,7 +61,7 @@ describe('a demo that cannot start says why in one line', () => {
   })
 })
 
-it('pages that are not built are a reason too', async () => {
+test('pages that are not built are a reason too', async () => {
   const pages = await mkdtemp(join(tmpdir(), 'demo-'))
   const serving = serveDemo({ port: 0, environment: null, pages })
   await expect(serving).rejects.toThrow(SetupError)
@@ -73,7 +73,7 @@ describe('the controls of the server', () => {
   const post = (body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
     fetch(`${demo.url}/control/vanilla`, { method: 'POST', headers, body })
 
-  it.each([
+  test.each([
     ['null', 'null'],
     ['an unknown action', '{"do":"explode"}'],
     ['an unknown setting', '{"settings":{"port":1}}'],
@@ -84,7 +84,7 @@ describe('the controls of the server', () => {
     expect((await post(body)).status).toBe(400)
   })
 
-  it('refuse what a page of another site could send', async () => {
+  test('refuse what a page of another site could send', async () => {
     expect((await post('{"do":"revoke"}', { 'content-type': 'text/plain' })).status).toBe(415)
   })
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   ConnectionReset,
   createFaultyBroker,
@@ -22,7 +22,7 @@ afterEach(() => {
 
 const ask = (query = '', init?: RequestInit) => broker.fetch(new Request(URL + query, init))
 
-it('without a fault the broker behind it answers', async () => {
+test('without a fault the broker behind it answers', async () => {
   expect(await (await ask()).json()).toEqual({ access_token: 'wyu_1', expires_in: 60 })
   expect(await (await ask('?refresh=true')).json()).toEqual({ access_token: 'wyu_2', expires_in: 60 })
   expect(broker.requests).toMatchObject([
@@ -32,7 +32,7 @@ it('without a fault the broker behind it answers', async () => {
 })
 
 describe('faults that answer', () => {
-  it.each<[Fault, number, string | null]>([
+  test.each<[Fault, number, string | null]>([
     [{ kind: 'down' }, 503, null],
     [{ kind: 'down', retryAfter: 2 }, 503, '2'],
     [{ kind: 'rate-limited' }, 429, null],
@@ -48,7 +48,7 @@ describe('faults that answer', () => {
     expect(issued).toBe(0)
   })
 
-  it.each<[Fault['kind'], string, RegExp]>([
+  test.each<[Fault['kind'], string, RegExp]>([
     ['garbage', 'application/json', /^{"access_tok$/],
     ['html', 'text/html', /^<!doctype html>/],
     ['empty', 'application/json', /^$/],
@@ -62,7 +62,7 @@ describe('faults that answer', () => {
     expect(issued).toBe(0)
   })
 
-  it('same-token repeats the last good answer, also for a refresh', async () => {
+  test('same-token repeats the last good answer, also for a refresh', async () => {
     await ask()
     broker.fault = { kind: 'same-token' }
     for (const query of ['', '?refresh=true'])
@@ -72,13 +72,13 @@ describe('faults that answer', () => {
     expect(await (await ask()).json()).toMatchObject({ access_token: 'wyu_2' })
   })
 
-  it('same-token gets a token first when there was none', async () => {
+  test('same-token gets a token first when there was none', async () => {
     broker.fault = { kind: 'same-token' }
     for (let n = 0; n < 3; n++) expect(await (await ask()).json()).toMatchObject({ access_token: 'wyu_1' })
     expect(issued).toBe(1)
   })
 
-  it('pages of allowed origins can read them, others cannot', async () => {
+  test('pages of allowed origins can read them, others cannot', async () => {
     broker.fault = { kind: 'down', retryAfter: 2 }
     const shared = await ask('', { headers: { origin: ORIGIN } })
     expect(Object.fromEntries(shared.headers)).toMatchObject({
@@ -93,13 +93,13 @@ describe('faults that answer', () => {
 })
 
 describe('faults of time and connection', () => {
-  it('reset rejects, for the server to cut the connection', async () => {
+  test('reset rejects, for the server to cut the connection', async () => {
     broker.fault = { kind: 'reset' }
     await expect(ask()).rejects.toBeInstanceOf(ConnectionReset)
     expect(broker.requests).toMatchObject([{ status: 'reset' }])
   })
 
-  it('slow gives the right answer so much later', async () => {
+  test('slow gives the right answer so much later', async () => {
     vi.useFakeTimers()
     broker.fault = { kind: 'slow', ms: 3_000 }
     const answer = ask()
@@ -111,7 +111,7 @@ describe('faults of time and connection', () => {
     expect(broker.requests).toMatchObject([{ status: 200, ms: 3_000 }])
   })
 
-  it('hang gives no answer until the client gives up, and goes on when the fault is over', async () => {
+  test('hang gives no answer until the client gives up, and goes on when the fault is over', async () => {
     broker.fault = { kind: 'hang' }
     const controller = new AbortController()
     const answer = ask('', { signal: controller.signal })
@@ -125,7 +125,7 @@ describe('faults of time and connection', () => {
   })
 })
 
-it('what is no GET is left to the broker behind, uncounted', async () => {
+test('what is no GET is left to the broker behind, uncounted', async () => {
   broker.fault = { kind: 'down' }
   expect((await ask('', { method: 'OPTIONS' })).status).toBe(200)
   expect(broker.requests).toEqual([])

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { asUser, issueToken } from './requests.js'
 
@@ -29,7 +29,7 @@ async function signIn(uid: string, name: string) {
 }
 
 describe('a new user', () => {
-  it('finds private conversations that name nobody else, and a shared one', async () => {
+  test('finds private conversations that name nobody else, and a shared one', async () => {
     const alice = await signIn('alice', 'Alice')
     const bob = await signIn('bob', 'Bob')
     expect((await alice.list()).map(({ name }) => name)).toEqual(['Robin Vega', 'Sam Lind', 'Launch crew'])
@@ -44,7 +44,7 @@ describe('a new user', () => {
     expect(await alice.find('Launch crew')).toBe(await bob.find('Launch crew'))
   })
 
-  it('cannot open a conversation of somebody else', async () => {
+  test('cannot open a conversation of somebody else', async () => {
     const alice = await signIn('alice', 'Alice')
     const bob = await signIn('bob', 'Bob')
     const id = await alice.find('Sam Lind')
@@ -54,7 +54,7 @@ describe('a new user', () => {
 })
 
 describe('messages', () => {
-  it('a sent one is the newest, moves its conversation to the top and is unread for the others alone', async () => {
+  test('a sent one is the newest, moves its conversation to the top and is unread for the others alone', async () => {
     const alice = await signIn('alice', 'Alice')
     const bob = await signIn('bob', 'Bob')
     const id = await alice.find('Launch crew')
@@ -71,7 +71,7 @@ describe('messages', () => {
     expect((await bob.list())[0]).toMatchObject({ id, is_unread: false })
   })
 
-  it('come in pages of 25, newest first', async () => {
+  test('come in pages of 25, newest first', async () => {
     const alice = await signIn('alice', 'Alice')
     const id = await alice.find('Launch crew')
     for (let n = 1; n <= 30; n++) await alice.send('POST', `/api/apps/${id}/messages`, { text: `no. ${n}` })
@@ -83,7 +83,7 @@ describe('messages', () => {
     expect(texts.slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, n) => `no. ${30 - n}`))
   })
 
-  it('carry what was uploaded before', async () => {
+  test('carry what was uploaded before', async () => {
     const { access_token } = await issueToken(weavy, 'alice', { name: 'Alice' })
     const form = new FormData()
     form.append('blob', new File(['hello'], 'a.txt', { type: 'text/plain' }))
@@ -96,7 +96,7 @@ describe('messages', () => {
     expect(sent.json.attachments).toMatchObject({ count: 1, data: [{ name: 'a.txt', app: { id } }] })
   })
 
-  it('keep one reaction of each user', async () => {
+  test('keep one reaction of each user', async () => {
     const alice = await signIn('alice', 'Alice')
     const id = await alice.find('Launch crew')
     const message = (await alice.send('GET', `/api/apps/${id}/messages`)).json.data[0].id
@@ -108,7 +108,7 @@ describe('messages', () => {
 })
 
 describe('conversations', () => {
-  it('a pinned one comes first', async () => {
+  test('a pinned one comes first', async () => {
     const alice = await signIn('alice', 'Alice')
     const id = await alice.find('Launch crew')
     await alice.send('PUT', `/api/apps/${id}/pin`)
@@ -117,7 +117,7 @@ describe('conversations', () => {
     expect((await alice.list()).at(-1)).toMatchObject({ id, is_pinned: false })
   })
 
-  it('a new one is there for all its members', async () => {
+  test('a new one is there for all its members', async () => {
     const alice = await signIn('alice', 'Alice')
     const bob = await signIn('bob', 'Bob')
     const { json } = await alice.send('POST', '/api/apps', { type: 'private_chat', members: ['bob'] })
@@ -125,7 +125,7 @@ describe('conversations', () => {
     expect(await bob.find('Alice')).toBe(json.id)
   })
 
-  it('one that is named by a uid is made on first use, shared, and left out where uids are', async () => {
+  test('one that is named by a uid is made on first use, shared, and left out where uids are', async () => {
     const alice = await signIn('alice', 'Alice')
     const bob = await signIn('bob', 'Bob')
     const made = await alice.send('PUT', '/api/apps/support', { type: 'chat', name: 'Support' })
@@ -136,7 +136,7 @@ describe('conversations', () => {
     expect(await names('?uid=false')).not.toContain('Support')
   })
 
-  it('are counted and searched', async () => {
+  test('are counted and searched', async () => {
     const alice = await signIn('alice', 'Alice')
     expect((await alice.send('GET', '/api/apps?count_only=true&unread=true')).json).toEqual({ count: 3 })
     expect((await alice.list('?q=crew')).map(({ name }) => name)).toEqual(['Launch crew'])
@@ -149,7 +149,7 @@ describe('conversations', () => {
 })
 
 describe('people', () => {
-  it('members are those of the conversation, the others those who can be added, none is an agent', async () => {
+  test('members are those of the conversation, the others those who can be added, none is an agent', async () => {
     const alice = await signIn('alice', 'Alice')
     await signIn('bob', 'Bob')
     const id = await alice.find('Sam Lind')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { asUser, issueToken } from './requests.js'
@@ -59,7 +59,7 @@ async function post(token: string, id: number | undefined, text: string) {
   expect((await asUser(weavy, token, `/api/apps/${id}/messages`, init)).status).toBe(201)
 }
 
-it('negotiates WebSockets alone, for a living token alone', async () => {
+test('negotiates WebSockets alone, for a living token alone', async () => {
   const { access_token } = await issueToken(weavy, 'alice')
   const negotiate = () =>
     asUser(weavy, access_token, '/hubs/rtm/negotiate?negotiateVersion=1', { method: 'POST' })
@@ -73,7 +73,7 @@ it('negotiates WebSockets alone, for a living token alone', async () => {
   expect(weavy.requests.at(-1)).toMatchObject({ kind: 'negotiate', status: 401, refused: 'revoked' })
 })
 
-it('a socket with a dead token is refused before it opens', async () => {
+test('a socket with a dead token is refused before it opens', async () => {
   const { access_token } = await issueToken(weavy, 'alice')
   weavy.revokeAll()
   const [error] = await once(openSocket(access_token), 'error')
@@ -87,7 +87,7 @@ it('a socket with a dead token is refused before it opens', async () => {
   expect(weavy.hubs).toBe(0)
 })
 
-it('an event reaches those who subscribed to it, for as long as they do', async () => {
+test('an event reaches those who subscribed to it, for as long as they do', async () => {
   const alice = await connect('alice')
   const bob = await connect('bob')
   const id = await findConversation(alice.token, 'crew')
@@ -113,7 +113,7 @@ it('an event reaches those who subscribed to it, for as long as they do', async 
   ])
 })
 
-it('a message of a private conversation is told to its members alone', async () => {
+test('a message of a private conversation is told to its members alone', async () => {
   const alice = await connect('alice')
   const bob = await connect('bob')
   for (const { invoke } of [alice, bob]) await invoke('Subscribe', 'message_created')
@@ -123,7 +123,7 @@ it('a message of a private conversation is told to its members alone', async () 
   expect(bob.events).toEqual([])
 })
 
-it('messages that arrive in one piece are all read', async () => {
+test('messages that arrive in one piece are all read', async () => {
   const alice = await connect('alice')
   const subscribe = (name: string) => JSON.stringify({ type: 1, target: 'Subscribe', arguments: [name] })
   alice.socket.send(subscribe('typing') + END + subscribe('message_created') + END)
@@ -134,14 +134,14 @@ it('messages that arrive in one piece are all read', async () => {
   expect(alice.events).toHaveLength(1)
 })
 
-it('a connection outlives its token', async () => {
+test('a connection outlives its token', async () => {
   const alice = await connect('alice')
   weavy.revokeAll()
   expect(await alice.invoke('Subscribe', 'online')).toMatchObject({ result: true })
   expect(weavy.hubs).toBe(1)
 })
 
-it('dropHubs cuts every connection without a closing handshake and says how many', async () => {
+test('dropHubs cuts every connection without a closing handshake and says how many', async () => {
   const alice = await connect('alice')
   const bob = await connect('bob')
   expect(weavy.hubUids()).toEqual(['alice', 'bob'])
@@ -151,7 +151,7 @@ it('dropHubs cuts every connection without a closing handshake and says how many
   for (const [code] of await closed) expect(code).toBe(1006)
 })
 
-it('a connection that its client closes is gone', async () => {
+test('a connection that its client closes is gone', async () => {
   const alice = await connect('alice')
   const bob = await connect('bob')
   alice.socket.close()
@@ -160,7 +160,7 @@ it('a connection that its client closes is gone', async () => {
   expect(weavy.hubUids()).toEqual(['bob'])
 })
 
-it('is recorded as 101, without the token of its URL', async () => {
+test('is recorded as 101, without the token of its URL', async () => {
   await connect('alice')
   expect(weavy.requests.at(-1)).toMatchObject({ kind: 'hub', path: '/hubs/rtm', status: 101, uid: 'alice' })
   expect(JSON.stringify(weavy.requests)).not.toContain('wyu_')

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { asUser, issueToken } from './requests.js'
 
@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 describe('user tokens', () => {
-  it('a token lives for as long as was asked, or an hour', async () => {
+  test('a token lives for as long as was asked, or an hour', async () => {
     expect(await issueToken(weavy, 'alice', { expires_in: 5 })).toMatchObject({ expires_in: 5 })
     expect(await issueToken(weavy, 'alice')).toMatchObject({
       access_token: expect.stringMatching(/^wyu_/),
@@ -20,14 +20,14 @@ describe('user tokens', () => {
     })
   })
 
-  it('lifetimeSeconds overrides what a request asks for, for tokens issued from then on', async () => {
+  test('lifetimeSeconds overrides what a request asks for, for tokens issued from then on', async () => {
     weavy.lifetimeSeconds = 0.5
     expect(await issueToken(weavy, 'alice', { expires_in: 60 })).toMatchObject({ expires_in: 0.5 })
     weavy.lifetimeSeconds = null
     expect(await issueToken(weavy, 'alice', { expires_in: 60 })).toMatchObject({ expires_in: 60 })
   })
 
-  it('a token is refused from the millisecond of its expiry on', async () => {
+  test('a token is refused from the millisecond of its expiry on', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     const { access_token } = await issueToken(weavy, 'alice', { expires_in: 6 })
     vi.advanceTimersByTime(5_999)
@@ -37,7 +37,7 @@ describe('user tokens', () => {
     expect(weavy.requests.at(-1)).toMatchObject({ uid: 'alice', tokenId: 1, status: 401, refused: 'expired' })
   })
 
-  it('a wall clock that is set back gives a token no longer life', async () => {
+  test('a wall clock that is set back gives a token no longer life', async () => {
     vi.useFakeTimers({ toFake: ['performance', 'Date'] })
     const { access_token } = await issueToken(weavy, 'alice', { expires_in: 6 })
     vi.advanceTimersByTime(6_000)
@@ -45,7 +45,7 @@ describe('user tokens', () => {
     expect((await asUser(weavy, access_token, '/api/user')).status).toBe(401)
   })
 
-  it('revoke kills the tokens of one user, revokeAll those of everybody, and new ones live', async () => {
+  test('revoke kills the tokens of one user, revokeAll those of everybody, and new ones live', async () => {
     const alice = await issueToken(weavy, 'alice')
     const bob = await issueToken(weavy, 'bob')
     weavy.revoke('alice')
@@ -58,7 +58,7 @@ describe('user tokens', () => {
     expect((await asUser(weavy, next.access_token, '/api/user')).status).toBe(200)
   })
 
-  it('no token, an unknown one and the API key open nothing of a user', async () => {
+  test('no token, an unknown one and the API key open nothing of a user', async () => {
     expect((await fetch(`${weavy.url}/api/user`)).status).toBe(401)
     expect((await asUser(weavy, 'wyu_unknown', '/api/user')).status).toBe(401)
     expect((await asUser(weavy, weavy.apiKey, '/api/user')).status).toBe(401)
@@ -67,7 +67,7 @@ describe('user tokens', () => {
 })
 
 describe('the API key', () => {
-  it.each([
+  test.each([
     ['missing', {}],
     ['unknown', { authorization: 'Bearer wys_another' }],
   ])('a token request whose key is %s is refused', async (refused, headers) => {
@@ -76,14 +76,14 @@ describe('the API key', () => {
     expect(weavy.requests).toMatchObject([{ kind: 'token', uid: 'alice', status: 401, refused }])
   })
 
-  it.each(['123', 'al ice', 'a\tb'])('the uid %j is refused, as Weavy does', async (uid) => {
+  test.each(['123', 'al ice', 'a\tb'])('the uid %j is refused, as Weavy does', async (uid) => {
     const headers = { authorization: `Bearer ${weavy.apiKey}` }
     const url = `${weavy.url}/api/users/${encodeURIComponent(uid)}`
     expect((await fetch(`${url}/tokens`, { method: 'POST', headers })).status).toBe(400)
     expect((await fetch(url, { method: 'PUT', headers, body: '{}' })).status).toBe(400)
   })
 
-  it('a token request names a new user, only a profile update renames a known one', async () => {
+  test('a token request names a new user, only a profile update renames a known one', async () => {
     const { access_token } = await issueToken(weavy, 'alice', { name: 'Alice' })
     await issueToken(weavy, 'alice', { name: 'Eve' })
     const name = async () => (await asUser(weavy, access_token, '/api/user')).json()
@@ -95,7 +95,7 @@ describe('the API key', () => {
 })
 
 describe('faults', () => {
-  it('a delayed request is judged when it is answered, or at its arrival where it says so', async () => {
+  test('a delayed request is judged when it is answered, or at its arrival where it says so', async () => {
     const { access_token } = await issueToken(weavy, 'alice')
     const late = asUser(weavy, access_token, '/api/user?delay=200')
     const early = asUser(weavy, access_token, '/api/user?delay=200&judge=arrival')
@@ -109,7 +109,7 @@ describe('faults', () => {
     expect(delayed.map(({ refused }) => refused)).toEqual(expect.arrayContaining(['revoked', undefined]))
   })
 
-  it('a forbidden path is 403 for a living token and 401 for a dead one', async () => {
+  test('a forbidden path is 403 for a living token and 401 for a dead one', async () => {
     const { access_token } = await issueToken(weavy, 'alice')
     weavy.forbid('/api/us')
     expect((await asUser(weavy, access_token, '/api/user')).status).toBe(403)
@@ -124,7 +124,7 @@ describe('faults', () => {
 })
 
 describe('records', () => {
-  it('a request is recorded with its kind, its user and its token, without its query', async () => {
+  test('a request is recorded with its kind, its user and its token, without its query', async () => {
     const { access_token } = await issueToken(weavy, 'alice')
     await fetch(`${weavy.url}/version`)
     await asUser(weavy, access_token, '/api/apps?secret=1')
@@ -153,7 +153,7 @@ describe('records', () => {
 describe('pages of any origin', () => {
   const origin = 'https://app.example'
 
-  it('may ask, with credentials as the hub does and with any header', async () => {
+  test('may ask, with credentials as the hub does and with any header', async () => {
     const response = await fetch(`${weavy.url}/hubs/rtm/negotiate`, {
       method: 'OPTIONS',
       headers: {
@@ -171,7 +171,7 @@ describe('pages of any origin', () => {
     expect(weavy.requests).toEqual([])
   })
 
-  it('may read a refusal', async () => {
+  test('may read a refusal', async () => {
     const response = await fetch(`${weavy.url}/api/user`, { headers: { origin } })
     expect(response.status).toBe(401)
     expect(response.headers.get('access-control-allow-origin')).toBe(origin)
@@ -179,7 +179,7 @@ describe('pages of any origin', () => {
 })
 
 describe('the UIKit', () => {
-  it.each(['25.0.0', '27.1.1', '31.2.0', '32.2.0'])(
+  test.each(['25.0.0', '27.1.1', '31.2.0', '32.2.0'])(
     '%s finds its version and its own modules',
     async (version) => {
       const older = await createStandInWeavy({ version })
@@ -197,7 +197,7 @@ describe('the UIKit', () => {
 })
 
 describe('close', () => {
-  it('cuts requests that still wait for their delayed answer', async () => {
+  test('cuts requests that still wait for their delayed answer', async () => {
     const { access_token } = await issueToken(weavy, 'alice')
     const waiting = asUser(weavy, access_token, '/api/user?delay=60000').then(
       () => 'answered',
@@ -208,7 +208,7 @@ describe('close', () => {
     expect(await waiting).toBe('cut')
   })
 
-  it('frees its port for the next one, and a taken port says so', async () => {
+  test('frees its port for the next one, and a taken port says so', async () => {
     const port = Number(new URL(weavy.url).port)
     await expect(createStandInWeavy({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
     await weavy.close()

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createWorld, type World } from '../../demo/stand-in/world.js'
 import { asUser } from './requests.js'
 
@@ -20,7 +20,7 @@ const whose = async (token: string) => {
   return user.name
 }
 
-it('its broker gives tokens that its environment takes, one until a newer one is asked for', async () => {
+test('its broker gives tokens that its environment takes, one until a newer one is asked for', async () => {
   const first = await askForToken()
   expect(await whose(first)).toBe('Alice')
   expect(await askForToken()).toBe(first)
@@ -29,7 +29,7 @@ it('its broker gives tokens that its environment takes, one until a newer one is
   expect(world.broker.requests.map(({ refresh }) => refresh)).toEqual([false, false, true])
 })
 
-it('the token is for who is signed in, or for the user in the query', async () => {
+test('the token is for who is signed in, or for the user in the query', async () => {
   world.user = 'bob'
   expect(await whose(await askForToken())).toBe('Bob')
   expect(await whose(await askForToken('?user=carol'))).toBe('Carol')
@@ -37,14 +37,14 @@ it('the token is for who is signed in, or for the user in the query', async () =
   expect((await ask()).status).toBe(401)
 })
 
-it('its lifetime is that of the tokens', async () => {
+test('its lifetime is that of the tokens', async () => {
   const { expires_in } = (await (await ask()).json()) as { expires_in: number }
   expect(expires_in).toBeGreaterThanOrEqual(29)
   expect(expires_in).toBeLessThanOrEqual(30)
 })
 
 describe('over a connection', () => {
-  it('reset cuts it, and the next request has one of its own', async () => {
+  test('reset cuts it, and the next request has one of its own', async () => {
     expect((await ask()).headers.get('connection')).toBe('close')
     world.broker.fault = { kind: 'reset' }
     const error = await ask().catch((thrown) => thrown)
@@ -55,14 +55,14 @@ describe('over a connection', () => {
     expect(world.broker.requests.map(({ status }) => status)).toEqual([200, 'reset', 200])
   })
 
-  it('a client that gives up ends a request that hangs', async () => {
+  test('a client that gives up ends a request that hangs', async () => {
     world.broker.fault = { kind: 'hang' }
     await expect(ask('', { signal: AbortSignal.timeout(100) })).rejects.toThrow()
     await expect.poll(() => world.broker.requests[0]?.ms).toBeGreaterThan(50)
     expect(world.broker.requests).toMatchObject([{ status: 'hung' }])
   })
 
-  it('close ends what hangs', async () => {
+  test('close ends what hangs', async () => {
     world.broker.fault = { kind: 'hang' }
     const answer = ask().catch((thrown) => thrown)
     await expect.poll(() => world.broker.requests).toHaveLength(1)
@@ -72,7 +72,7 @@ describe('over a connection', () => {
 })
 
 describe('pages of allowed origins', () => {
-  it.each([null, { kind: 'down', retryAfter: 2 } as const])(
+  test.each([null, { kind: 'down', retryAfter: 2 } as const])(
     'can read the answer with fault %j',
     async (fault) => {
       world.broker.fault = fault
@@ -83,7 +83,7 @@ describe('pages of allowed origins', () => {
     },
   )
 
-  it('can send headers of their own', async () => {
+  test('can send headers of their own', async () => {
     const headers = {
       origin: ORIGIN,
       'access-control-request-method': 'GET',
