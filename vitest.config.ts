@@ -5,7 +5,8 @@ type Project = NonNullable<TestProjectInlineConfiguration['test']>
 
 const project = (test: Project, resolve = {}): TestProjectInlineConfiguration => ({
   resolve: { tsconfigPaths: true, ...resolve },
-  test,
+  // Five times what the slowest unit test takes, because both cores may be busy with something else.
+  test: { testTimeout: 30_000, ...test },
 })
 
 /** Those that need a browser, Redis or the built package wait for the unit tests. Their files run one by one. */

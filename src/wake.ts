@@ -17,10 +17,11 @@ export function onWake(callback: (wake: Wake) => void): () => void {
   }
   document?.addEventListener('visibilitychange', onVisible)
   addEventListener('online', onOnline)
-  addEventListener('pageshow', onPageShow)
+  // Captured, so that the page's own listeners for it find a source that knows.
+  addEventListener('pageshow', onPageShow, true)
   return () => {
     document?.removeEventListener('visibilitychange', onVisible)
     removeEventListener('online', onOnline)
-    removeEventListener('pageshow', onPageShow)
+    removeEventListener('pageshow', onPageShow, true)
   }
 }

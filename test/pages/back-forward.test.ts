@@ -10,10 +10,14 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>A page with a token</t
   <script src="/weavy-token.global.js"></script>
   <script>
     const source = WeavyToken.createTokenSource({ tokenUrl: '/api/token' })
-    addEventListener('pageshow', async ({ persisted }) => {
+    const show = async (persisted) => {
       const token = await source.getToken()
       await fetch('/shown', { method: 'POST', body: JSON.stringify({ persisted, token }) })
-      if (!persisted) setTimeout(() => { location.href = '/elsewhere' })
+    }
+    show(false).then(() => {
+      addEventListener('pageshow', ({ persisted }) => show(persisted))
+      // A load that has not ended would be replaced instead of left.
+      setTimeout(() => { location.href = '/elsewhere' }, 100)
     })
   </script>`
 
