@@ -4,6 +4,8 @@ import { startWebKit } from './browser/webkit/driver.js'
 
 /** A page as every engine has it, for tests that drive it from outside. */
 export interface EnginePage {
+  /** Resolves after the `load` of the page. */
+  goto(url: string): Promise<unknown>
   /** Evaluates an expression, waits for its promise, and brings what JSON can bring. */
   evaluate<T>(expression: string): Promise<T>
   close(): Promise<void>
@@ -43,6 +45,7 @@ export async function startEngine(name: EngineName): Promise<Engine> {
       const page = await context.newPage()
       await page.goto(url)
       return {
+        goto: (to) => page.goto(to),
         evaluate: (expression) => page.evaluate(expression),
         close: () => page.close(),
       }

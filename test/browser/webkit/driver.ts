@@ -7,6 +7,8 @@ import { find } from '../../../scripts/browsers.mjs'
 
 /** A window of WebKit. */
 export interface WebKitPage {
+  /** Resolves after the `load` of the page. */
+  goto(url: string): Promise<void>
   /** Evaluates an expression, waits for its promise, and brings what JSON can bring. Rejects as the expression does. */
   evaluate<T>(expression: string): Promise<T>
   close(): Promise<void>
@@ -95,6 +97,7 @@ function windowsOf(send: Send): Pick<WebKitSession, 'open'> {
       const goto = (to: string) => here(() => send<void>('POST', '/url', { url: to }))
       await goto(url)
       return {
+        goto,
         async evaluate<T>(expression: string) {
           const script = RUN.replace('EXPRESSION', () => expression)
           const { value, error } = await here(() =>
