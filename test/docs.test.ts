@@ -201,7 +201,7 @@ describe('examples', () => {
 })
 
 describe('recipes are what the apps of the matrix run', () => {
-  test.each([
+  it.each([
     ['frameworks.md', 'vue/src/weavy.ts'],
     ['frameworks.md', 'vue/src/chat.vue'],
     ['frameworks.md', 'svelte/src/weavy.svelte.js'],
