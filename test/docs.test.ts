@@ -207,6 +207,10 @@ describe('recipes are what the apps of the matrix run', () => {
     ['frameworks.md', 'svelte/src/weavy.svelte.js'],
     ['frameworks.md', 'svelte/src/chat.svelte'],
     ['frameworks.md', 'angular/src/weavy.service.ts'],
+    ['react.md', 'next-chat/app/api/token/route.ts'],
+    ['react.md', 'next-chat/app/chat/messenger.tsx'],
+    ['react.md', 'next-chat/app/chat/client.tsx'],
+    ['react.md', 'next-chat/app/chat/page.tsx'],
   ])('%s: %s', (document, file) => {
     const recipe = `\n${read(`test/matrix/${file}`)}\`\`\``
     expect(read(`docs/${document}`).includes(recipe)).toBe(true)

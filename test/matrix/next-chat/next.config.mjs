@@ -1,0 +1,3 @@
+const cacheComponents = process.env.CACHE_COMPONENTS === 'true'
+
+export default { cacheComponents, ...(cacheComponents && { partialPrefetching: true }) }
