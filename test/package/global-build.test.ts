@@ -18,7 +18,9 @@ type Files = Record<string, string>
 /** A built file, and whatever it imports by a relative path. */
 async function filesOf(name: string): Promise<Files> {
   const code = await consumer.read(`node_modules/weavy-token/dist/${name}`)
-  const imported = [...code.matchAll(/^.* from ["']\.\/([\w-]+\.js)["'];?$/gm)].map(([, file = '']) => filesOf(file))
+  const imported = [...code.matchAll(/^.* from ["']\.\/([\w-]+\.js)["'];?$/gm)].map(([, file = '']) =>
+    filesOf(file),
+  )
   return Object.assign({ [`/${name}`]: code }, ...(await Promise.all(imported)))
 }
 
