@@ -40,7 +40,9 @@ function createFetchToken({
   let lookedAt: Instant | undefined
 
   /** As text: `searchParams.set` throws in React Native. */
-  const addressFor = ({ refresh, held, refused }: TokenRequest): string => {
+  const addressFor = ({ refresh, held, refused, sub }: TokenRequest): string => {
+    // Another tab may have been answered.
+    if (sub) knowsDigests = true
     const parts = [...kept]
     if (refresh) {
       parts.push('refresh=true')

@@ -59,8 +59,10 @@ interface Epoch {
   readonly received: string | undefined
   /** There has been a token: from now on the source sees to a newer one, and tells the broker to replace its own. */
   readonly isKept: boolean
-  /** The page came back from the back/forward cache, and the broker has not answered since. */
+  /** The page was in the back/forward cache, or goes there, and the broker has not answered since. */
   readonly isRestored: boolean
+  /** It is there: nothing is asked for unasked. */
+  readonly isAway: boolean
 }
 
 /** All that a source knows, as one immutable value. */
@@ -90,6 +92,7 @@ const NEW_EPOCH: Epoch = {
   received: undefined,
   isKept: false,
   isRestored: false,
+  isAway: false,
 }
 
 /** What a user begins with. `null` is nobody, who is told so without a request. */
@@ -122,7 +125,8 @@ export const isAtRest = ({ isClosed, user }: Machine): boolean => isClosed || us
 
 /** Whether a request is wanted now; `asked` when somebody has just asked for a token. */
 export function isDue(machine: Machine, now: Instant, asked: boolean): boolean {
-  const { waiters, failure, isKept, isRestored } = machine
+  const { waiters, failure, isKept, isRestored, isAway } = machine
+  if (isAway && !asked) return false
   if (waiters.length) return true
   if (failure) return asked || failure.retriesUnasked
   const token = usable(machine, now)
@@ -148,7 +152,8 @@ export function describe(machine: Machine, now: Instant): TokenState {
     return error ? { status: 'stale', ...held, error } : { status: 'ready', ...held }
   }
   if (error) return { status: isSessionLost(error) ? 'signed-out' : 'failed', error }
-  return machine.flight || isDue(machine, now, false) ? { status: 'fetching' } : EMPTY
+  const { flight, isRestored } = machine
+  return flight || isRestored || isDue(machine, now, false) ? { status: 'fetching' } : EMPTY
 }
 
 /** A change is something that an app would show; one failure like the one before is none. */

@@ -79,7 +79,7 @@ const refusedAgain = () =>
 /** One step of a source: what it knows after an event, and what follows. */
 export function step(machine: Machine, event: Event, now: Now): readonly [Machine, readonly Effect[]] {
   const out: Out = { inside: [], outside: [] }
-  const asked = event.type === 'ask' || event.type === 'wake'
+  const asked = event.type === 'ask' || (event.type === 'wake' && event.wake !== 'stored')
   const next = lookAtClock(take(machine, event, now, out), asked, now, out)
   return [next, [...out.inside, ...out.outside]]
 }
@@ -205,6 +205,7 @@ function land(machine: Machine, answer: unknown, now: Now, out: Out): Machine {
     strikes: rejected ? machine.strikes : 0,
     rejected: undefined,
     isRestored: false,
+    isAway: false,
   }
 }
 
@@ -236,10 +237,19 @@ function fail(machine: Machine, error: TokenError, n: number, now: Now): Machine
 function wake(machine: Machine, kind: Wake, now: Now, out: Out): Machine {
   const { user, flight, failure, wokeAt, waiters } = machine
   if (user === null) return machine
-  if (kind === 'restored') {
+  if (kind === 'stored' || kind === 'restored') {
+    // A listener that hears of it first may have asked already.
+    if (machine.isAway) return { ...machine, isAway: kind === 'stored' }
     const isUsed = machine.isKept || flight || failure || waiters.length
     return isUsed
-      ? { ...abort(machine, out), ...newEpoch(user), waiters, refused: machine.refused, isRestored: true }
+      ? {
+          ...abort(machine, out),
+          ...newEpoch(user),
+          waiters,
+          refused: machine.refused,
+          isRestored: true,
+          isAway: kind === 'stored',
+        }
       : machine
   }
   const isAfresh = !wokeAt || msSince(wokeAt, now) >= AFRESH_MS

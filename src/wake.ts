@@ -1,8 +1,11 @@
 /** Whether the browser says that it is offline. It may lie, so this only ever explains a failure. */
 export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 
-/** What happened: the page is visible again, the browser is online, or the page came back from the back/forward cache. */
-export type Wake = 'visible' | 'online' | 'restored'
+/**
+ * What happened: the page is visible again, the browser is online, or the page goes into the back/forward cache
+ * (`stored`), or came back from there.
+ */
+export type Wake = 'visible' | 'online' | 'stored' | 'restored'
 
 /** Calls back on each {@link Wake}; returns its own undo. A worker has no document; without any events it does nothing. */
 export function onWake(callback: (wake: Wake) => void): () => void {
@@ -12,16 +15,20 @@ export function onWake(callback: (wake: Wake) => void): () => void {
     if (document.visibilityState === 'visible') callback('visible')
   }
   const onOnline = () => callback('online')
-  const onPageShow = (event: { readonly persisted?: boolean }) => {
-    if (event.persisted) callback('restored')
+  const onPersisted = (wake: Wake) => (event: { readonly persisted?: boolean }) => {
+    if (event.persisted) callback(wake)
   }
+  // When it goes, so that it comes back without a token, whoever hears of that first.
+  const onPageHide = onPersisted('stored')
+  const onPageShow = onPersisted('restored')
   document?.addEventListener('visibilitychange', onVisible)
   addEventListener('online', onOnline)
-  // Captured, so that the page's own listeners for it find a source that knows.
-  addEventListener('pageshow', onPageShow, true)
+  addEventListener('pagehide', onPageHide)
+  addEventListener('pageshow', onPageShow)
   return () => {
     document?.removeEventListener('visibilitychange', onVisible)
     removeEventListener('online', onOnline)
-    removeEventListener('pageshow', onPageShow, true)
+    removeEventListener('pagehide', onPageHide)
+    removeEventListener('pageshow', onPageShow)
   }
 }

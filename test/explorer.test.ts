@@ -86,6 +86,7 @@ const MOVES: Record<string, Move> = {
   'a sleep': () => ({ event: { type: 'ring' }, later: 2 * HOUR }),
   visible: () => ({ event: { type: 'wake', wake: 'visible' } }),
   online: () => ({ event: { type: 'wake', wake: 'online' } }),
+  stored: () => ({ event: { type: 'wake', wake: 'stored' } }),
   restored: () => ({ event: { type: 'wake', wake: 'restored' } }),
   'signs out': () => ({ event: { type: 'switch', user: null, sub: undefined } }),
   switches: ({ machine: { user } }) => ({
@@ -123,7 +124,7 @@ function checkState({ machine, now }: World): string | undefined {
   if (isClosed && alarm !== Number.POSITIVE_INFINITY) return 'a closed source has a timer'
   if (waiters.length && alarm === Number.POSITIVE_INFINITY) return 'somebody waits without an end'
   if (alarm <= 0) return 'a timer without a pause'
-  if (status === 'fetching' && !flight && alarm === Number.POSITIVE_INFINITY)
+  if (status === 'fetching' && !flight && alarm === Number.POSITIVE_INFINITY && !machine.isAway)
     return 'fetching, with nothing on its way'
   if (rejected !== undefined && !refused.has(rejected)) return 'a token is replaced that nobody refused'
   if (machine.limit.owedMs > 30 * SECOND) return 'more requests than the limit allows'

@@ -154,6 +154,22 @@ test('a page that comes back from the back/forward cache hands out nothing befor
   expect(requests[1]?.refresh).toBe(false)
 })
 
+test('so does one whose own listener asks before the source has heard of it: one request for both', async () => {
+  const page = stubPage()
+  const { source, session, requests } = byCookie()
+  await source.getToken()
+  page.store()
+  await pass(HOUR)
+  expect(requests).toHaveLength(1)
+  session.cookie = 'bob'
+  const early = watch(source.getToken())
+  page.restore()
+  await settle()
+  expect(early.outcome).toBe('other_user')
+  expect(requests).toHaveLength(2)
+  expect(source.getState().status).toBe('signed-out')
+})
+
 test('a page that comes back while nobody asked yet asks nobody', async () => {
   const page = stubPage()
   const { source, requests } = byCookie()

@@ -18,7 +18,18 @@ type Step =
   | { do: 'ask'; minValidityMs: number }
   | { do: 'askAndAbort' | 'refuse' | 'refuseEarlier' | 'refuseAndAsk' | 'factory' | 'factoryTrue' }
   | { do: 'user' | 'session'; user: 'a' | 'b' | null }
-  | { do: 'clear' | 'hide' | 'show' | 'offline' | 'online' | 'restore' | 'listenerClears' | 'listenerAsks' }
+  | {
+      do:
+        | 'clear'
+        | 'hide'
+        | 'show'
+        | 'offline'
+        | 'online'
+        | 'store'
+        | 'restore'
+        | 'listenerClears'
+        | 'listenerAsks'
+    }
   | { do: 'broker'; answer: Answer; delayMs: number }
 
 const life = fc.oneof(
@@ -325,6 +336,7 @@ async function live(steps: readonly Step[], settings: { maxWaitMs: number; timeo
     show: () => page.show(),
     offline: () => page.goOffline(),
     online: () => page.goOnline(),
+    store: () => page.store(),
     restore: () => page.restore(),
     listenerClears: () => {
       onNext = () => take.clear({ do: 'clear' })

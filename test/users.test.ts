@@ -262,7 +262,7 @@ describe('close()', () => {
     const page = stubPage()
     const { source, states, request } = byHand()
     const seen = watch(source.getToken())
-    expect(page.counted.listeners).toBe(3)
+    expect(page.counted.listeners).toBe(4)
     source.close()
     expect(vi.getTimerCount()).toBe(0)
     expect(page.counted.listeners).toBe(0)

@@ -141,7 +141,11 @@ export function stubPage() {
       document.visibilityState = 'visible'
       document.dispatchEvent(new Event('visibilitychange'))
     },
-    /** Comes back from the back/forward cache. */
+    /** Goes into the back/forward cache. */
+    store() {
+      page.dispatchEvent(Object.assign(new Event('pagehide'), { persisted: true }))
+    },
+    /** Comes back from there. */
     restore() {
       page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
     },

@@ -1,5 +1,5 @@
 /** How long the first lock is waited for; each further one twice as long as the one before. */
-export const FIRST_WAIT_MS = 600
+export const FIRST_WAIT_MS = 850
 
 const ended = (signal: AbortSignal) =>
   new Promise<void>((resolve) => {
