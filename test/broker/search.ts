@@ -272,16 +272,3 @@ export async function search(scenario: Scenario, rules: Rules): Promise<number> 
     path = [...taken.slice(0, last), (taken[last] as number) + 1]
   }
 }
-
-/** Runs the scenario in `times` orders that `random` chooses. */
-export async function sample(
-  scenario: Scenario,
-  rules: Rules,
-  times: number,
-  random: () => number,
-): Promise<void> {
-  for (let time = 0; time < times; time += 1) {
-    await run(scenario, rules, (ways) => Math.floor(random() * ways))
-    vi.clearAllTimers()
-  }
-}
