@@ -6,8 +6,9 @@ import { createDigests } from './digests.js'
 import type { TokenError } from './errors.js'
 import { type FlightHandle, takeOff } from './flight.js'
 import { callOut, createListeners } from './listeners.js'
-import { beginMachine, describe, isSameState, nextAlarm } from './machine.js'
-import { type Effect, type Event, type Sending, step } from './step.js'
+import type { Effect, Event, Sending } from './machine/events.js'
+import { beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
+import { step } from './machine/step.js'
 import {
   type GetTokenOptions,
   type RefusedEvent,

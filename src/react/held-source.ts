@@ -1,5 +1,5 @@
 import type { TokenSource, TokenSourceOptions, TokenState } from 'weavy-token'
-import { isSameUser } from '../subs.js'
+import { isSameUser } from '../machine/subs.js'
 import { internalsOf } from '../types.js'
 
 /** One reference for every `empty`, so that going from one to another renders nothing. */

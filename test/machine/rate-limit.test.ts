@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { NO_DEBT, slotFreeInMs, takeSlot } from '../src/rate-limit.js'
-import { peakPerMinute } from './world.js'
+import { NO_DEBT, slotFreeInMs, takeSlot } from '../../src/machine/rate-limit.js'
+import { peakPerMinute } from '../world.js'
 
 test.each([0, 10, 100, 1000, 2999, 3001])(
   'a request whenever the limit allows, looked at every %i ms, each with a second one: 29 in any 60 s at most, which leaves one for a second look',

@@ -1,9 +1,17 @@
 import { expect, test } from 'vitest'
-import { type Instant, msSince } from '../src/clock.js'
-import { TokenError } from '../src/index.js'
-import { beginMachine, describe, isAtRest, type Machine, nextAlarm, usable } from '../src/machine.js'
-import { type Effect, type Event, step } from '../src/step.js'
-import { HOUR, MINUTE, SECOND } from './world.js'
+import { type Instant, msSince } from '../../src/clock.js'
+import { TokenError } from '../../src/index.js'
+import type { Effect, Event } from '../../src/machine/events.js'
+import {
+  beginMachine,
+  describe,
+  isAtRest,
+  type Machine,
+  nextAlarm,
+  usable,
+} from '../../src/machine/machine.js'
+import { step } from '../../src/machine/step.js'
+import { HOUR, MINUTE, SECOND } from '../world.js'
 
 /*
  * Every state that a source can reach in a number of events, each looked at once, whatever the way to it. What DESIGN calls

@@ -1,10 +1,10 @@
-import { type Instant, msSince } from './clock.js'
-import { TokenError } from './errors.js'
+import { type Instant, msSince } from '../clock.js'
+import { TokenError } from '../errors.js'
+import { type Consequence, isSessionLost } from '../schedule.js'
+import { isExpired, type Token } from '../token.js'
+import type { RequestEvent, TokenState } from '../types.js'
 import { NO_DEBT, type RateLimit, slotFreeInMs } from './rate-limit.js'
-import { type Consequence, isSessionLost } from './schedule.js'
 import { learn, type Subs, type User } from './subs.js'
-import { isExpired, type Token } from './token.js'
-import type { RequestEvent, TokenState } from './types.js'
 
 /** What a source was made with, and what never changes. */
 export interface Settings {

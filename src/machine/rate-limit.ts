@@ -1,4 +1,4 @@
-import { type Instant, msSince } from './clock.js'
+import { type Instant, msSince } from '../clock.js'
 
 const SLOT_MS = 3000
 const BURST = 8

@@ -1,0 +1,78 @@
+import { Weavy } from '@weavy/uikit-web'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { connectWeavy, createTokenSource, type TokenState } from 'weavy-token'
+import { every, startWorld } from './world.js'
+
+const LIFETIME_S = 4
+
+const undo: (() => void)[] = []
+afterEach(() => {
+  document.body.replaceChildren()
+  for (const step of undo.splice(0)) step()
+})
+
+/** A page of alice with a messenger, in a browser whose session becomes bob's while it goes on asking. */
+async function live(world: Awaited<ReturnType<typeof startWorld>>, weavy: Weavy) {
+  undo.push(() => weavy.destroy())
+  document.body.append(document.createElement('wy-messenger'))
+  expect((await weavy.fetch('/api/user?n=first')).status).toBe(200)
+  await world.signIn('bob')
+  const outcomes: string[] = []
+  await every(250, 2 * LIFETIME_S * 1000, async (n) => {
+    outcomes.push(
+      await weavy.fetch(`/api/user?n=${n}`).then(
+        async (response) => (await response.json()).uid ?? response.status,
+        (error) => error.code ?? error.name,
+      ),
+    )
+  })
+  return outcomes
+}
+
+const requestsOf = async (world: Awaited<ReturnType<typeof startWorld>>, uid: string) =>
+  (await world.look()).weavy.filter(
+    (request) => request.uid === uid && ['api', 'upload', 'negotiate', 'hub'].includes(request.kind),
+  )
+
+describe('the session becomes bob’s in another tab', () => {
+  test('a connected page of alice sends nothing as bob; one failure, and setUser() goes on at once', async () => {
+    await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
+    const source = createTokenSource({ tokenUrl: world.tokenUrl, user: 'alice' })
+    undo.push(source.close)
+    const states: TokenState[] = []
+    source.subscribe((state) => states.push(state))
+    const weavy = new Weavy({ url: world.weavyUrl })
+    connectWeavy(source, weavy)
+
+    const outcomes = await live(world, weavy)
+
+    expect(await requestsOf(world, 'bob')).toEqual([])
+    expect(new Set(outcomes)).toEqual(new Set(['alice', 'other_user']))
+    expect(states.at(-1)).toMatchObject({ status: 'signed-out', error: { code: 'other_user' } })
+    expect(states.filter(({ status }) => status === 'signed-out')).toHaveLength(1)
+    source.setUser('bob')
+    expect((await weavy.fetch('/api/user?n=last')).status).toBe(200)
+    await vi.waitFor(async () => expect(await requestsOf(world, 'bob')).not.toEqual([]), 10_000)
+  })
+
+  test('without a user the source follows: what alice began is over, what comes is bob’s', async () => {
+    await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
+    const source = createTokenSource({ tokenUrl: world.tokenUrl })
+    undo.push(source.close)
+    const weavy = new Weavy({ url: world.weavyUrl })
+    connectWeavy(source, weavy)
+
+    const outcomes = await live(world, weavy)
+
+    expect(outcomes).toContain('bob')
+    const switched = outcomes.indexOf('bob')
+    expect(new Set(outcomes.slice(switched))).toEqual(new Set(['bob']))
+    expect(Object.keys(sessionStorage).filter((key) => sessionStorage[key].includes('"alice"'))).toEqual([])
+  })
+
+  test('with the built-in tokenUrl it acts as bob', async () => {
+    await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
+    const outcomes = await live(world, new Weavy({ url: world.weavyUrl, tokenUrl: world.tokenUrl }))
+    expect(outcomes).toContain('bob')
+  })
+})
