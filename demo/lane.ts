@@ -1,3 +1,4 @@
+import { Keyv } from 'keyv'
 import { createTokenBroker, type TokenBroker, toUid } from 'weavy-token/broker'
 import { DEFAULTS, FAULTS, type Order, type Report, type Settings } from './control.js'
 import type { Environment } from './environment.js'
@@ -32,6 +33,8 @@ export async function createLane(environment: Environment | null): Promise<Lane>
       weavyUrl,
       apiKey,
       expiresIn: settings.lifetimeSeconds,
+      // Without a store, brokers of one process share one memory.
+      store: new Keyv(),
       user: () => {
         const uid = uidOf(settings.user)
         return uid === null ? null : { uid, name: settings.user === 'bob' ? 'Bob' : 'Alice' }

@@ -3,18 +3,18 @@ import { ask } from './ask.js'
 import { brokerOf } from './broker-request.js'
 import { readClock } from './clock.js'
 import { createDigests } from './digests.js'
-import type { TokenError } from './errors.js'
 import { type FlightHandle, takeOff } from './flight.js'
 import { callOut, createListeners } from './listeners.js'
 import type { Effect, Event, Sending } from './machine/events.js'
 import { beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
 import { step } from './machine/step.js'
+import { beginSession, type OwnSession } from './session.js'
+import { settingsOf } from './settings.js'
+import { factoryFor } from './token-factory.js'
 import {
   type GetTokenOptions,
   type RefusedEvent,
-  type Session,
   type SourceInternals,
-  type TokenFactory,
   type TokenSource,
   type TokenSourceOptions,
   type TokenState,
@@ -24,27 +24,6 @@ import {
 import { onWake } from './wake.js'
 
 type Ask = NonNullable<Parameters<SourceInternals['getToken']>[0]>
-
-const checkMs = (option: string, value: number | undefined, min: number, max: number): void => {
-  if (value !== undefined && !(value >= min && value <= max))
-    throw new TypeError(`${option} must be a number of milliseconds from ${min} to ${max}`)
-}
-
-const checkFunction = (option: string, value: unknown): void => {
-  if (value !== undefined && typeof value !== 'function') throw new TypeError(`${option} must be a function`)
-}
-
-/** A session, and how it ends. */
-interface OwnSession extends Session {
-  readonly controller: AbortController
-  over: TokenError | undefined
-  next: OwnSession | undefined
-}
-
-const beginSession = (user: Session['user']): OwnSession => {
-  const controller = new AbortController()
-  return { user, signal: controller.signal, controller, over: undefined, next: undefined }
-}
 
 /**
  * Creates a source of Weavy access tokens.
@@ -63,16 +42,11 @@ const beginSession = (user: Session['user']): OwnSession => {
  * ```
  */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
-  const { refreshAheadMs, timeoutMs = 10_000, maxWaitMs = 15_000 } = options
-  checkFunction('fetch', options.fetch)
-  checkFunction('onRequest', options.onRequest)
-  checkFunction('onRefused', options.onRefused)
-  checkMs('refreshAheadMs', refreshAheadMs, 0, Number.MAX_VALUE)
-  checkMs('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
-  checkMs('maxWaitMs', maxWaitMs, 0, 2 ** 31 - 1)
+  const settings = settingsOf(options)
+  const { timeoutMs } = settings
   const askBroker = brokerOf(options)
 
-  let machine = beginMachine({ refreshAheadMs, timeoutMs, maxWaitMs }, options.user, options.sub)
+  let machine = beginMachine(settings, options.user, options.sub)
   let session = beginSession(options.user)
   const ended: OwnSession[] = []
   let state: TokenState = Object.freeze(describe(machine, readClock()))
@@ -204,14 +178,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
   const tellRefused = (event: RefusedEvent) => callOut(options.onRefused, event)
 
-  const createTokenFactory = (): TokenFactory => {
-    let handed: string | undefined
-    return async (refresh = false) => {
-      if (refresh && handed) tellRefused({ status: 401, from: 'uikit' })
-      handed = await obtain(refresh && handed ? { rejected: handed } : undefined)
-      return handed
-    }
-  }
+  const createTokenFactory = () => factoryFor({ getToken: obtain, tellRefused })
 
   const close = () => {
     stopWake?.()

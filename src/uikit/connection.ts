@@ -1,10 +1,5 @@
-import {
-  internalsOf,
-  type Session,
-  type SourceInternals,
-  type TokenFactory,
-  type TokenSource,
-} from '../types.js'
+import { factoryFor } from '../token-factory.js'
+import { internalsOf, type Session, type SourceInternals, type TokenSource } from '../types.js'
 import { call } from './call.js'
 import { createContent } from './content.js'
 import { createForbidden } from './forbidden.js'
@@ -17,22 +12,6 @@ export interface Connection {
   readonly session: Session
   users: number
   end(): void
-}
-
-/** For whoever asks without a call of its own: the hub and the app. */
-function createFactory(source: SourceInternals): TokenFactory {
-  let handed: string | undefined
-  let from: Session | undefined
-  return async (refresh = false) => {
-    const session = source.session()
-    // What an earlier user was handed says nothing about this one's token.
-    const rejected = refresh && from === session ? handed : undefined
-    if (rejected) source.tellRefused({ status: 401, from: 'uikit' })
-    const token = await source.getToken(rejected ? { rejected } : undefined)
-    from = session
-    handed = token
-    return token
-  }
 }
 
 const report = (message: string) => globalThis.reportError?.(new TypeError(message))
@@ -86,7 +65,8 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
 
   const own: Calls = {}
   const calls: Calls = {}
-  const factory = createFactory(source)
+  // For whoever asks without a call of its own: the hub and the app.
+  const factory = factoryFor(source)
   let isMisfit = false
   const misfit = () => {
     if (isMisfit) return

@@ -1,0 +1,14 @@
+import type { TokenError } from './errors.js'
+import type { Session } from './types.js'
+
+/** A session, and how it ends. */
+export interface OwnSession extends Session {
+  readonly controller: AbortController
+  over: TokenError | undefined
+  next: OwnSession | undefined
+}
+
+export const beginSession = (user: Session['user']): OwnSession => {
+  const controller = new AbortController()
+  return { user, signal: controller.signal, controller, over: undefined, next: undefined }
+}

@@ -1,0 +1,15 @@
+import type { SourceInternals, TokenFactory } from './types.js'
+
+/** A factory for one consumer. It names the token that it handed out, so no user and no `clear()` brings that back. */
+export function factoryFor({
+  getToken,
+  tellRefused,
+}: Pick<SourceInternals, 'getToken' | 'tellRefused'>): TokenFactory {
+  let handed: string | undefined
+  return async (refresh = false) => {
+    const rejected = refresh ? handed : undefined
+    if (rejected) tellRefused({ status: 401, from: 'uikit' })
+    handed = await getToken({ rejected })
+    return handed
+  }
+}
