@@ -137,7 +137,7 @@ const main = async ([first, ...rest]) => {
     })
   try {
     const [packed] = JSON.parse(
-      await npm(root, 'pack', '--json', '--ignore-scripts', '--pack-destination', base),
+      await npm(root, 'pack', '--json', '--pack-destination', base),
     )
     const tarball = join(base, packed.filename)
     for (const name of shared) await cp(join(matrix, name), join(base, name))
