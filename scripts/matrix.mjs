@@ -136,9 +136,7 @@ const main = async ([first, ...rest]) => {
       process.exit(1)
     })
   try {
-    const [packed] = JSON.parse(
-      await npm(root, 'pack', '--json', '--pack-destination', base),
-    )
+    const [packed] = JSON.parse(await npm(root, 'pack', '--json', '--pack-destination', base))
     const tarball = join(base, packed.filename)
     for (const name of shared) await cp(join(matrix, name), join(base, name))
     const queue = [...names]
