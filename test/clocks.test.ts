@@ -208,10 +208,13 @@ describe('waits are over when either clock says so', () => {
 
   test('a request that hung over a sleep of an hour that no timer counted: a token within 3 s of waking', async () => {
     const page = stubPage()
-    const { source, requests, request } = byHand()
+    const onRequest = vi.fn()
+    const { source, requests, request } = byHand({ onRequest })
     const seen = watch(source.getToken())
     jumpWall(HOUR)
     page.show()
+    expect(request(1).signal.aborted).toBe(true)
+    expect(onRequest).toHaveBeenCalledWith(expect.objectContaining({ error: 'timeout', durationMs: HOUR }))
     await pass(1.1 * SECOND)
     request(requests.length).answer('wyu_2')
     await settle()

@@ -60,7 +60,8 @@ function lookAtClock(machine: Machine, asked: boolean, now: Now, out: Out): Mach
   let next = machine
   if (next.flight && msSince(next.flight.sent, now) > timeoutMs + SLEPT_MS) {
     const late = new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
-    next = miss(abort(next, out), late, now, out)
+    abort(next, out)
+    next = miss(next, late, now, out)
   }
   next = handOut(wakeSleepers(next, now), now, out)
   if (!next.flight && isDue(next, now, asked) && pauseMs(next, now) <= 0) next = send(next, false, now, out)

@@ -47,6 +47,28 @@ function createRedisBroker(options: Partial<TokenBrokerOptions> = {}) {
 
 const issuedFor = (uid: string) => weavy.requests.filter((r) => r.kind === 'token' && r.uid === uid).length
 
+describe('a process that computes for longer than the store has', () => {
+  it('does not take the store for dead: users with stored tokens cost no call', async () => {
+    const uids = Array.from({ length: 40 }, (_, n) => `u-busy-${n}`)
+    const user = (request: Request) => ({ uid: new URL(request.url).searchParams.get('as') ?? '' })
+    const { broker, lines } = createRedisBroker({ user })
+    const askAs = (uid: string) => broker.fetch(new Request(`https://app.example/api/token?as=${uid}`))
+    for (const uid of uids) expect((await askAs(uid)).status).toBe(200)
+    const calls = () => uids.reduce((sum, uid) => sum + issuedFor(uid), 0)
+    expect(calls()).toBe(uids.length)
+
+    const first = askAs(uids[0] as string)
+    // Until the question has left; its answer arrives while nobody looks.
+    for (let n = 0; n < 20; n++) await new Promise<void>((resolve) => process.nextTick(resolve))
+    const end = performance.now() + 1.2 * STORE_TIMEOUT_MS
+    while (performance.now() < end);
+    expect((await first).status).toBe(200)
+    for (const response of await Promise.all(uids.map(askAs))) expect(response.status).toBe(200)
+    expect(calls()).toBe(uids.length)
+    expect(lines).toEqual([])
+  }, 30_000)
+})
+
 describe('two broker processes', () => {
   it('share tokens, and the 5 s after a replacement', async () => {
     const env = { ...process.env, REDIS_URL: redis.url, WEAVY_URL: weavy.url, WEAVY_APIKEY: weavy.apiKey }
