@@ -31,7 +31,7 @@ export async function createConsumer(): Promise<Consumer> {
   const directory = join(base, 'project')
   await mkdir(directory)
   const npm = async (cwd: string, ...args: string[]) =>
-    (await run('npm', [...args, '--ignore-scripts', '--loglevel=error'], { cwd })).stdout
+    (await run('npm', [...args, '--loglevel=error'], { cwd })).stdout
 
   const [packed] = JSON.parse(await npm(root, 'pack', '--json', '--pack-destination', base)) as [
     { filename: string; files: { path: string }[] },
@@ -43,7 +43,16 @@ export async function createConsumer(): Promise<Consumer> {
   )
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const dependencies = Object.keys(manifest.dependencies).map(installed)
-  await npm(directory, 'install', '--offline', '--no-audit', '--no-fund', tarball, ...dependencies)
+  await npm(
+    directory,
+    'install',
+    '--ignore-scripts',
+    '--offline',
+    '--no-audit',
+    '--no-fund',
+    tarball,
+    ...dependencies,
+  )
 
   return {
     directory,
