@@ -39,9 +39,9 @@ async function readText(response: Response): Promise<string | undefined> {
 /**
  * Sends a request and reads the answer. Redirects are not followed, for the key would go along.
  *
- * A request that got no answer at all is sent once more: a kept connection dies as it is used again whenever a server or a
- * proxy closes it in the same moment. So is one that Weavy answers with a conflict: another process has created the user.
- * Both calls to Weavy may be made twice.
+ * A request that got no answer at all is sent again, twice at most: a kept connection dies as it is used again whenever a
+ * server or a proxy closes it in the same moment, and the next one may die so, too. One that Weavy answers with a conflict
+ * is sent once more: another process has created the user. Both calls to Weavy may be made more than once.
  *
  * @throws {Problem} for everything else than a success
  */
@@ -64,7 +64,7 @@ export async function exchange(fetch: typeof globalThis.fetch, request: Exchange
       ...init,
     })
 
-  async function sendAtMostTwice(): Promise<Response> {
+  async function sendAgain(): Promise<Response> {
     try {
       const response = await send()
       if (response.status !== 409) return response
@@ -73,11 +73,15 @@ export async function exchange(fetch: typeof globalThis.fetch, request: Exchange
       if (signal.aborted) throw error
     }
     // Bun takes a new connection then; Node has dropped the one that died.
-    return send({ keepalive: false })
+    const resend = () => send({ keepalive: false })
+    return resend().catch((error) => {
+      if (signal.aborted) throw error
+      return resend()
+    })
   }
 
   async function converse() {
-    const response = await sendAtMostTwice()
+    const response = await sendAgain()
     if (!response.ok) throw refusal(failed, response)
     const text = await readText(response)
     if (text === undefined) throw tooLarge(failed, MAX_ANSWER_BYTES)

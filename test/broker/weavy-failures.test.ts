@@ -137,12 +137,15 @@ describe('Weavy fails', () => {
     },
   )
 
-  it('refuses the connection twice: 503, and nothing quoted', async () => {
-    weavy.next(() => HttpResponse.error())
+  it('refuses the connection three times: 503, and nothing quoted', async () => {
+    weavy.next(
+      () => HttpResponse.error(),
+      () => HttpResponse.error(),
+    )
     const { status, lines } = await askOnce(() => HttpResponse.error())
     expect(status).toBe(503)
     expect(lines).toEqual([expect.stringMatching(/cannot be reached/)])
-    expect(weavy.calls).toHaveLength(2)
+    expect(weavy.calls).toHaveLength(3)
   })
 
   it('a failure is not kept: the next request asks again', async () => {
