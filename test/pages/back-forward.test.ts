@@ -9,13 +9,14 @@ const GLOBAL_BUILD = new URL('../../dist/weavy-token.global.js', import.meta.url
 const PAGE = `<!doctype html><meta charset="utf-8"><title>A page with a token</title>
   <script src="/weavy-token.global.js"></script>
   <script>
+    // Ahead of the source, which hears of it later then.
+    addEventListener('pageshow', ({ persisted }) => persisted && show(true))
     const source = WeavyToken.createTokenSource({ tokenUrl: '/api/token' })
     const show = async (persisted) => {
       const token = await source.getToken()
       await fetch('/shown', { method: 'POST', body: JSON.stringify({ persisted, token }) })
     }
     show(false).then(() => {
-      addEventListener('pageshow', ({ persisted }) => show(persisted))
       // A load that has not ended would be replaced instead of left.
       setTimeout(() => { location.href = '/elsewhere' }, 100)
     })
