@@ -4,8 +4,6 @@ const shared = {
   target: 'es2022',
   sourcemap: true,
   splitting: false,
-  // query-core is inlined and reads it, and without a bundler there is no `process`.
-  define: { 'process.env.NODE_ENV': '"production"' },
 } as const
 
 const page = { index: 'src/index.ts', tabs: 'src/tabs/index.ts' }
@@ -46,6 +44,6 @@ export default defineConfig([
     platform: 'browser',
     noExternal: [/.*/],
     minify: true,
-    banner: { js: '/*! weavy-token, MIT. Holds @tanstack/query-core, MIT: see THIRD-PARTY-LICENSES.txt */' },
+    banner: { js: '/*! weavy-token, MIT */' },
   },
 ])

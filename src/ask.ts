@@ -21,39 +21,38 @@ export async function answerOf(fetchToken: FetchToken, asked: Asked): Promise<un
 }
 
 /**
- * Bounds one request in time, reads what comes, and turns whatever is thrown into a TokenError.
+ * Bounds one request in time, reads what comes, and turns whatever is thrown into a TokenError. `abort` cuts it short.
  *
  * Nothing is asked of a signal but `aborted` and its event: that of React Native has neither `reason` nor `throwIfAborted`.
  */
 export async function ask(
   fetchToken: FetchToken,
-  request: TokenRequest,
+  request: Omit<TokenRequest, 'signal'>,
+  abort: AbortController,
   timeoutMs: number,
 ): Promise<unknown> {
-  const { signal } = request
-  const abort = new AbortController()
-  const asked: Asked = { ...request, signal: abort.signal }
+  const { signal } = abort
+  const asked: Asked = { ...request, signal }
   let timer: ReturnType<typeof setTimeout> | undefined
-  let onAbort = () => {}
   // Raced, not only aborted: a function that ignores its signal must not hold the slot.
   const cut = new Promise<never>((_, reject) => {
-    const stop = (reason: unknown) => {
+    let late: TokenError | undefined
+    signal.addEventListener('abort', () => {
       clearTimeout(timer)
-      reject(reason)
-      abort.abort(reason)
-    }
-    onAbort = () => stop(signal.reason)
-    const timeout = () => new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
-    timer = setTimeout(() => stop(asked.late ?? timeout()), timeoutMs)
+      reject(late)
+    })
+    timer = setTimeout(() => {
+      late =
+        asked.late ?? new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
+      abort.abort(late)
+    }, timeoutMs)
     ;(timer as { unref?: () => void }).unref?.()
   })
-  signal.addEventListener('abort', onAbort)
   try {
     return await Promise.race([answerOf(fetchToken, asked), cut])
   } catch (error) {
     throw unknownFailure(error)
   } finally {
     clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -3,7 +3,6 @@ import { ask } from './ask.js'
 import { brokerOf } from './broker-request.js'
 import { readClock } from './clock.js'
 import { createDigests } from './digests.js'
-import { type FlightHandle, takeOff } from './flight.js'
 import { callOut, createListeners } from './listeners.js'
 import type { Effect, Event, Sending } from './machine/events.js'
 import { beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
@@ -51,7 +50,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const ended: OwnSession[] = []
   let state: TokenState = Object.freeze(describe(machine, readClock()))
   let told = state
-  let flight: (FlightHandle<unknown> & { readonly id: number }) | undefined
+  let flight: { readonly id: number; readonly abort: AbortController } | undefined
   let stopWake: (() => void) | undefined
   let lastWaiter = 0
   const waiters = new Map<number, { resolve(token: string): void; reject(error: unknown): void }>()
@@ -75,17 +74,14 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     // A listener may have switched the user since.
     if (machine.flight?.id !== id) return
     const digested = { held: digests.of(held), refused: digests.of(rejected) }
-    const mine = session
-    const handle = takeOff((signal) =>
-      ask(askBroker, withSession({ refresh, rejected, user, sub, ...digested, signal }, mine), timeoutMs),
-    )
-    flight = { ...handle, id }
-    handle.result.then(
+    const request = withSession({ refresh, rejected, user, sub, ...digested }, session)
+    const abort = new AbortController()
+    // Before it is asked: fetchToken may switch the user, too.
+    flight = { id, abort }
+    ask(askBroker, request, abort, timeoutMs).then(
       (answer) => dispatch({ type: 'landed', flight: id, answer }),
       (error) => dispatch({ type: 'failed', flight: id, error }),
     )
-    // fetchToken may have done so, too.
-    if (machine.flight?.id !== id) handle.abort()
   }
 
   const take = (id: number) => {
@@ -107,7 +103,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         session = session.next = beginSession(machine.user)
         return
       case 'abort':
-        return flight?.id === effect.flight ? flight.abort() : undefined
+        return flight?.id === effect.flight ? flight.abort.abort() : undefined
       case 'send':
         return send(effect)
       case 'report':

@@ -200,7 +200,7 @@ const SESSION = Symbol.for('weavy-token.session')
  * Names the session in which a request is sent, for a `fetchToken` of this library. Carried by the request, so that an
  * app's own function around such a `fetchToken` loses nothing.
  */
-export const withSession = (request: TokenRequest, session: Session): TokenRequest =>
+export const withSession = <Request extends object>(request: Request, session: Session): Request =>
   Object.assign(request, { [SESSION]: session })
 
 export const sessionOf = (request: TokenRequest): Session | undefined =>

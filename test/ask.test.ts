@@ -15,16 +15,15 @@ afterEach(() => {
 })
 
 const GOOD = { access_token: 'wyu_1', expires_in: 3600 }
-const request = (signal = new AbortController().signal): TokenRequest => ({
+const REQUEST = {
   refresh: false,
   rejected: undefined,
   user: undefined,
   held: undefined,
   refused: undefined,
-  signal,
-})
-const outcome = (fetchToken: (request: TokenRequest) => unknown, signal?: AbortSignal) =>
-  ask(fetchToken as never, request(signal), 1000).catch((error) => error)
+}
+const outcome = (fetchToken: (request: TokenRequest) => unknown, abort = new AbortController()) =>
+  ask(fetchToken as never, REQUEST, abort, 1000).catch((error) => error)
 
 describe('time', () => {
   test('an answer that does not come is a timeout, and the function is told', async () => {
@@ -51,7 +50,7 @@ describe('time', () => {
     const error = await outcome(() => {
       mine.abort()
       throw new Error('and then this')
-    }, mine.signal)
+    }, mine)
     expect(error).toBeInstanceOf(TokenError)
     vi.useRealTimers()
     await new Promise((resolve) => setTimeout(resolve))
@@ -71,7 +70,7 @@ describe("React Native's AbortController, without reason and throwIfAborted", ()
     await vi.advanceTimersByTimeAsync(1000)
     expect(await late).toMatchObject({ code: 'timeout' })
     const mine = new AbortController()
-    const ended = outcome(() => new Promise(() => {}), mine.signal)
+    const ended = outcome(() => new Promise(() => {}), mine)
     mine.abort()
     expect(await ended).toBeInstanceOf(TokenError)
   })

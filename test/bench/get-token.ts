@@ -192,7 +192,7 @@ async function compare(base: Candidate, other: Candidate) {
 }
 
 /** Bytes of a browser bundle that exports this, minified and compressed. */
-async function sizeOf(code: string, external: string[] = []): Promise<number> {
+async function sizeOf(code: string): Promise<number> {
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
     bundle: true,
@@ -200,7 +200,6 @@ async function sizeOf(code: string, external: string[] = []): Promise<number> {
     platform: 'browser',
     format: 'esm',
     define: { 'process.env.NODE_ENV': '"production"' },
-    external,
     write: false,
     logLevel: 'error',
   })
@@ -230,38 +229,21 @@ const candidates = [base, source, ...others.map(([, , other]) => other)]
 for (let n = 0; n < WARM_UP_ROUNDS; n += 1) for (const each of candidates) await round(each)
 
 const row = (...cells: string[]) => console.log(`| ${cells.join(' | ')} |`)
-const kB = async (code: string, external?: string[]) => (await sizeOf(code, external)).toFixed(0)
+const bytes = async (code: string) => (await sizeOf(code)).toFixed(0)
 const ENTRY = './dist/index.js'
 const SOURCE = `export { createTokenSource } from '${ENTRY}'`
 const WHOLE = `export * from '${ENTRY}'`
-/** The source, because the built file holds query-core. */
-const OWN = './src/index.ts'
-const QUERY_CORE = ['@tanstack/query-core']
 
 const { ns, baseNs, ratio } = await compare(base, source)
-row('cached token call', 'CPU ns', 'of the bare function', 'bound', 'min+gzip, bytes', 'without query-core')
-row('---', '---:', '---:', '---:', '---:', '---:')
-row(base.title, baseNs.toFixed(0), '1.00', '', '', '')
-row(
-  source.title,
-  ns.toFixed(0),
-  ratio.toFixed(2),
-  `<= ${MAX_RATIO}`,
-  await kB(SOURCE),
-  await kB(`export { createTokenSource } from '${OWN}'`, QUERY_CORE),
-)
-row(
-  'weavy-token, the whole entry',
-  '',
-  '',
-  '',
-  await kB(WHOLE),
-  await kB(`export * from '${OWN}'`, QUERY_CORE),
-)
+row('cached token call', 'CPU ns', 'of the bare function', 'bound', 'min+gzip, bytes')
+row('---', '---:', '---:', '---:', '---:')
+row(base.title, baseNs.toFixed(0), '1.00', '', '')
+row(source.title, ns.toFixed(0), ratio.toFixed(2), `<= ${MAX_RATIO}`, await bytes(SOURCE))
+row('weavy-token, the whole entry', '', '', '', await bytes(WHOLE))
 for (const [name, exported, other] of others) {
   const { ns, ratio } = await compare(base, other)
-  const size = await kB(`export { ${exported} } from '${name}'`)
-  row(`${nameAndVersion(name)} ${other.title}`, ns.toFixed(0), ratio.toFixed(2), '', size, '')
+  const size = await bytes(`export { ${exported} } from '${name}'`)
+  row(`${nameAndVersion(name)} ${other.title}`, ns.toFixed(0), ratio.toFixed(2), '', size)
 }
 for (const { end } of candidates) await end()
 

@@ -1,4 +1,4 @@
-import type { QueryClient } from '@tanstack/query-core'
+import type { Weavy } from '@weavy/uikit-web'
 import { afterEach } from 'vitest'
 import { connectWeavy, createTokenSource, type TokenSourceOptions, type WeavyLike } from 'weavy-token'
 import { sleep, type startWorld } from './world.js'
@@ -11,7 +11,7 @@ export interface WeavyInstance extends WeavyLike {
   destroy(): void
   whenTokenIsValid(): Promise<void>
   readonly network: { isPending: boolean }
-  readonly queryClient: QueryClient
+  readonly queryClient: Weavy['queryClient']
 }
 
 export type WeavyConstructor = new (options: { url: string; tokenUrl?: string }) => WeavyInstance

@@ -36,7 +36,6 @@ const browser = (
   // Found while a test runs, a dependency would reload its page.
   optimizeDeps: {
     include: [
-      '@tanstack/query-core',
       '@weavy/uikit-react',
       '@weavy/uikit-web',
       'react',

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { posix } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Consumer, createConsumer, root } from './consumer.js'
@@ -33,8 +33,7 @@ it('holds the built files, a folder for each entry and the documents, nothing el
     return [types, code, `${code}.map`, ...(path === '.' ? [] : [`${path}/package.json`])]
   })
   const documents = [
-    ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'],
-    ...['THIRD-PARTY-LICENSES.txt', 'package.json'],
+    ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'],
     ...readdirSync(`${root}docs`)
       .filter((name) => name !== 'api' && !REPOSITORY_ONLY.includes(`docs/${name}`))
       .map((name) => `docs/${name}`),
@@ -58,15 +57,9 @@ it('has every file that a document of it links to', async () => {
       )
 })
 
-it('has no run-time dependency but that of the broker, and ships the licence of what it holds', async () => {
-  const { dependencies, devDependencies } = await manifest()
+it('has no run-time dependency but that of the broker', async () => {
+  const { dependencies, exports } = await manifest()
   expect(Object.keys(dependencies)).toEqual(['lru-cache'])
-  const queryCore = JSON.parse(readFileSync(`${root}node_modules/@tanstack/query-core/package.json`, 'utf8'))
-  expect(devDependencies['@tanstack/query-core']).toBe(queryCore.version)
-  const licences = await read('THIRD-PARTY-LICENSES.txt')
-  expect(licences).toContain(`@tanstack/query-core ${queryCore.version}\n`)
-  expect(licences).toContain(readFileSync(`${root}node_modules/@tanstack/query-core/LICENSE`, 'utf8'))
-  const { exports } = await manifest()
   for (const [path, { default: file }] of Object.entries<{ default?: string }>(exports)) {
     if (!file || path === './broker') continue
     const code = await read(file)
