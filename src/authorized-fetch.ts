@@ -1,5 +1,6 @@
 import { copyBody, isStream } from './copy-body.js'
 import { joinSignals } from './join-signals.js'
+import { expectLasting } from './session.js'
 import { secureUrl } from './token-url.js'
 import { internalsOf, type TokenSource } from './types.js'
 
@@ -15,8 +16,7 @@ export interface AuthorizedFetchOptions {
 }
 
 /** Also one of another frame, where `instanceof` says no. */
-const isRequest = (input: RequestInfo | URL): input is Request =>
-  typeof input === 'object' && 'clone' in input
+const isRequest = (input: RequestInfo | URL): input is Request => 'clone' in Object(input)
 
 /** Everything that `fetch` would read, inherited members too: a Request may serve as an init. */
 const copyInit = (init: RequestInit | undefined): RequestInit & { headers: Headers } => {
@@ -61,41 +61,37 @@ export function createAuthorizedFetch(
   const { origin, href } = secureUrl('weavyUrl', weavyUrl)
   const internals = internalsOf(source)
   const isElsewhere = (url: string) => new URL(url).origin !== origin
-  const check = (url: string, headers: Headers) => {
-    if (isElsewhere(url)) throw new TypeError(`only requests to ${origin} are sent`)
-    if (headers.has('authorization')) throw new TypeError('leave out Authorization: it is set here')
-  }
 
   return async (input, init) => {
     const session = internals.session()
     const request = isRequest(input) ? new Request(input, init) : undefined
     const url = request ? request.url : new URL(input as string | URL, href).href
     const copy = request ?? copyInit(init)
-    check(url, copy.headers)
-    const { signal } = copy
+    if (isElsewhere(url)) throw new TypeError(`only requests to ${origin} are sent`)
+    if (copy.headers.has('authorization')) throw new TypeError('leave out Authorization: it is set here')
+    const signal = copy.signal ?? undefined
 
     const send = async (token: string) => {
       const headers = new Headers(copy.headers)
-      check(url, headers)
       headers.set('authorization', `Bearer ${token}`)
       const cache = !copy.cache || copy.cache === 'default' ? 'no-store' : copy.cache
       const change = { headers, cache, signal: joinSignals(session.signal, signal) }
       // Wrappers of `fetch` often understand nothing but a string and an init.
       return request ? fetch(new Request(request.clone(), change)) : fetch(url, { ...copy, ...change })
     }
-    const obtain = (rejected?: string) =>
-      internals.getToken({ ...(rejected && { rejected }), ...(signal && { signal }) })
+    const obtain = (rejected?: string) => internals.getToken({ rejected, signal })
 
     try {
       const first = await obtain()
-      if (session.over) throw session.over
+      expectLasting(session)
       const response = await send(first)
-      if (session.over) throw session.over
+      expectLasting(session)
       if (response.status !== 401 || (response.redirected && isElsewhere(response.url))) return response
       internals.tellRefused({ status: 401, from: 'fetch' })
-      const second = await obtain(first).catch(() => undefined)
-      signal?.throwIfAborted()
-      if (session.over) throw session.over
+      const second = await obtain(first).catch((error) => {
+        if (signal?.aborted) throw error
+      })
+      expectLasting(session)
       if (!second) return response
       if (!request && isStream(copy.body))
         throw new TypeError(
@@ -103,7 +99,7 @@ export function createAuthorizedFetch(
         )
       response.body?.cancel().catch(() => {})
       const answer = await send(second)
-      if (session.over) throw session.over
+      expectLasting(session)
       return answer
     } catch (error) {
       throw session.over ?? error

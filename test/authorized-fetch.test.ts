@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { AbortController as PolyfilledAbortController } from 'abort-controller'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -391,6 +392,27 @@ describe('against a scripted Weavy', () => {
     answer = () => new HttpResponse(null, { status: 403 })
     await weavyFetch('/api/user')
     expect(onRefused).toHaveBeenCalledExactlyOnceWith({ status: 401, from: 'fetch' })
+  })
+
+  it('sends again for a signal like that of React Native, without reason and throwIfAborted', async () => {
+    const { source } = createBroker()
+    revoke('wyu_1')
+    vi.stubGlobal('AbortSignal', { any: undefined })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const { signal } = new PolyfilledAbortController()
+    expect('throwIfAborted' in signal).toBe(false)
+    const seen: (string | null)[] = []
+    const fetch = async (_: unknown, init: RequestInit = {}) => {
+      seen.push(new Headers(init.headers).get('authorization'))
+      return new Response(null, { status: seen.length > 1 ? 200 : 401 })
+    }
+    const weavyFetch = createAuthorizedFetch(source, {
+      weavyUrl: WEAVY,
+      fetch: fetch as typeof globalThis.fetch,
+    })
+    const response = await weavyFetch('/api/user', { signal: signal as AbortSignal })
+    expect(response.status).toBe(200)
+    expect(seen).toEqual(['Bearer wyu_1', 'Bearer wyu_2'])
   })
 
   it('rejects with the reason of the caller’s signal, while it waits for a token, for Weavy and for a new token', async () => {
