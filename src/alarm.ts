@@ -16,7 +16,7 @@ export function createAlarm(ring: () => void) {
     /** Infinity: no timer. A process waits for it only with `keepsAlive`. */
     set(delayMs: number, keepsAlive = false) {
       clearTimeout(timer)
-      if (delayMs === Number.POSITIVE_INFINITY) return
+      if (delayMs === Infinity) return
       outsideZones(() => {
         timer = setTimeout(ring, Math.min(Math.ceil(delayMs), LONGEST_TIMER_MS))
       })

@@ -1,6 +1,6 @@
-import { TokenError } from './errors.js'
+import type { TokenError } from './errors.js'
 import { expectToken, isResponse, readAnswer } from './read-answer.js'
-import { failureOf, unknownFailure } from './request-failure.js'
+import { failureOf, noAnswer, unknownFailure } from './request-failure.js'
 import type { FetchToken, TokenRequest } from './types.js'
 
 /** A request on its way. */
@@ -42,8 +42,7 @@ export async function ask(
       reject(late)
     })
     timer = setTimeout(() => {
-      late =
-        asked.late ?? new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
+      late = asked.late ?? noAnswer(timeoutMs)
       abort.abort(late)
     }, timeoutMs)
     ;(timer as { unref?: () => void }).unref?.()

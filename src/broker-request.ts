@@ -34,7 +34,7 @@ function createFetchToken({
   const here = pageOrigin()
   const hint = here && here !== origin ? ELSEWHERE : ''
   const [, path = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(href) ?? []
-  const kept = query.split('&').filter((part) => part && !/^refresh(=|$)/.test(part))
+  const kept = query.split('&').filter((part) => !/^refresh(=|$)/.test(part))
   /** An unknown parameter meets no broker that would not know it. */
   let knowsDigests = false
   let lookedAt: Instant | undefined
@@ -43,13 +43,14 @@ function createFetchToken({
   const addressFor = ({ refresh, held, refused, sub }: TokenRequest): string => {
     // Another tab may have been answered.
     if (sub) knowsDigests = true
-    const parts = [...kept]
-    if (refresh) {
-      parts.push('refresh=true')
-      if (knowsDigests && held) parts.push(`held=${held}`)
-      if (knowsDigests && refused) parts.push(`refused=${refused}`)
-    }
-    return path + (parts.length ? `?${parts.join('&')}` : '')
+    const names = knowsDigests && refresh
+    const parts = [
+      ...kept,
+      refresh && 'refresh=true',
+      names && held && `held=${held}`,
+      names && refused && `refused=${refused}`,
+    ]
+    return [path, parts.filter(Boolean).join('&')].filter(Boolean).join('?')
   }
 
   const called = async (make: () => RequestInit | Promise<RequestInit>): Promise<RequestInit> => {

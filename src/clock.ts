@@ -17,3 +17,13 @@ const elapsed = (then: number, now: number): number => (now > then ? now - then 
 /** Milliseconds since an instant, on whichever clock has seen more of them: lives and waits are over when either says so. */
 export const msSince = (then: Instant, now: Instant): number =>
   Math.max(elapsed(then.wall, now.wall), elapsed(then.mono, now.mono))
+
+/** A time that has to pass. */
+export interface Wait {
+  readonly since: Instant
+  readonly ms: number
+}
+
+export const NO_WAIT: Wait = { since: { wall: 0, mono: 0 }, ms: 0 }
+
+export const remainingMs = ({ since, ms }: Wait, now: Instant): number => ms - msSince(since, now)

@@ -1,6 +1,6 @@
 /** A stream is gone once it was sent. Node takes async iterables too. */
 export const isStream = (body: unknown): boolean =>
-  typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body)
+  'getReader' in Object(body) || Symbol.asyncIterator in Object(body)
 
 /** A copy of what can be changed. Strings and Blobs cannot, and streams can be sent only once anyway. */
 export function copyBody(body: BodyInit): BodyInit {

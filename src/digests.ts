@@ -9,8 +9,8 @@ const MAX_DIGESTS = 8
 export function createDigests() {
   const digests = new Map<string, string>()
   return {
-    note(token: string) {
-      if (digests.has(token)) return
+    note(token: string | undefined) {
+      if (token === undefined || digests.has(token)) return
       digestOf(token).then(
         (digest) => {
           if (!digest) return
@@ -20,6 +20,6 @@ export function createDigests() {
         () => {},
       )
     },
-    of: (token: string | undefined) => (token === undefined ? undefined : digests.get(token)),
+    of: (token: string | undefined) => digests.get(token ?? ''),
   }
 }

@@ -52,11 +52,15 @@ export class TokenError extends Error {
   /** What the server asked to wait, in milliseconds, or `undefined`. */
   readonly retryAfterMs: number | undefined
 
-  constructor(code: TokenErrorCode, message: string, options: TokenErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+  constructor(
+    code: TokenErrorCode,
+    message: string,
+    { status, retryAfterMs, cause }: TokenErrorOptions = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
     this.code = code
-    this.status = options.status
-    this.retryAfterMs = options.retryAfterMs
+    this.status = status
+    this.retryAfterMs = retryAfterMs
   }
 }
 

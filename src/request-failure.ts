@@ -28,13 +28,14 @@ const causeOf = (error: unknown): unknown =>
 
 /** The request brought no answer. */
 export function networkFailure(error: unknown, hint = ''): TokenError {
-  const cause = causeOf(error)
-  return isOffline()
-    ? new TokenError('offline', 'The browser is offline.', { cause })
-    : new TokenError('unreachable', `The token broker could not be reached (network, CORS or CSP).${hint}`, {
-        cause,
-      })
+  const [code, message] = isOffline()
+    ? (['offline', 'The browser is offline.'] as const)
+    : (['unreachable', `The token broker could not be reached (network, CORS or CSP).${hint}`] as const)
+  return new TokenError(code, message, { cause: causeOf(error) })
 }
+
+export const noAnswer = (timeoutMs: number): TokenError =>
+  new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
 
 /** Nothing that the network or the broker did. Asking again at once would not help. */
 export const badResponse = (message: string, error?: unknown): TokenError =>

@@ -18,7 +18,7 @@ export function freshForMs(
   tookMs: number,
   random: number,
 ): number {
-  if (lifetimeMs === Number.POSITIVE_INFINITY) return lifetimeMs
+  if (lifetimeMs === Infinity) return lifetimeMs
   const half = lifetimeMs / 2
   const lead = Math.min(aheadMs ?? pageLeadMs(lifetimeMs), half) * (1 - random / 2)
   return lifetimeMs - (aheadMs === undefined ? Math.min(Math.max(lead, 2 * tookMs), half) : lead)
@@ -70,22 +70,20 @@ export const isSessionLost = ({ code }: TokenError): boolean => code === 'signed
 /** The one retry policy. `n` counts failures in a row, or strikes when the token was `rejected`. */
 export function consequenceOf(error: TokenError, n: number, random: number): Consequence {
   const { code, retryAfterMs = 0 } = error
-  if (isSessionLost(error))
-    return { delayMs: SIGNED_OUT_MS, holdsCallers: false, retriesUnasked: false, ignoresWake: true }
-  const later = 1 + random / 10
-  if (code === 'rejected' && n > MAX_STRIKES)
-    return {
-      delayMs: nth(COOLDOWN_MS, n - MAX_STRIKES) * later,
-      holdsCallers: false,
-      retriesUnasked: true,
-      ignoresWake: true,
-    }
+  const isLost = isSessionLost(error)
+  const isLoop = code === 'rejected' && n > MAX_STRIKES
   const isNamed = retryAfterMs > 0
-  return {
+  const later = 1 + random / 10
+  const delayMs = () => {
+    if (isLost) return SIGNED_OUT_MS
+    if (isLoop) return nth(COOLDOWN_MS, n - MAX_STRIKES) * later
     // A server that names its time is believed, plus a tenth so that not everybody returns in the same second.
-    delayMs: isNamed ? Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) * later : retryDelayMs(n, random),
-    holdsCallers: code === 'rejected' || isTransient(error),
-    retriesUnasked: code !== 'offline',
-    ignoresWake: code === 'rejected' || isNamed,
+    return isNamed ? Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) * later : retryDelayMs(n, random)
+  }
+  return {
+    delayMs: delayMs(),
+    holdsCallers: isTransient(error) || (code === 'rejected' && !isLoop),
+    retriesUnasked: !isLost && code !== 'offline',
+    ignoresWake: isLost || code === 'rejected' || isNamed,
   }
 }

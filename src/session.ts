@@ -8,6 +8,11 @@ export interface OwnSession extends Session {
   next: OwnSession | undefined
 }
 
+/** @throws {TokenError} why the session ended, if it has */
+export const expectLasting = ({ over }: Session): void => {
+  if (over) throw over
+}
+
 export const beginSession = (user: Session['user']): OwnSession => {
   const controller = new AbortController()
   return { user, signal: controller.signal, controller, over: undefined, next: undefined }

@@ -1,13 +1,13 @@
 import { createAlarm } from './alarm.js'
 import { ask } from './ask.js'
 import { brokerOf } from './broker-request.js'
-import { readClock } from './clock.js'
+import { msSince, readClock } from './clock.js'
 import { createDigests } from './digests.js'
 import { callOut, createListeners } from './listeners.js'
 import type { Effect, Event, Sending } from './machine/events.js'
 import { beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
 import { step } from './machine/step.js'
-import { beginSession, type OwnSession } from './session.js'
+import { beginSession, expectLasting, type OwnSession } from './session.js'
 import { settingsOf } from './settings.js'
 import { factoryFor } from './token-factory.js'
 import {
@@ -20,6 +20,7 @@ import {
   withInternals,
   withSession,
 } from './types.js'
+import { createWaiters } from './waiters.js'
 import { onWake } from './wake.js'
 
 type Ask = NonNullable<Parameters<SourceInternals['getToken']>[0]>
@@ -52,8 +53,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   let told = state
   let flight: { readonly id: number; readonly abort: AbortController } | undefined
   let stopWake: (() => void) | undefined
-  let lastWaiter = 0
-  const waiters = new Map<number, { resolve(token: string): void; reject(error: unknown): void }>()
+  const waiters = createWaiters()
   const listeners = createListeners()
   const digests = createDigests()
   const alarm = createAlarm(() => dispatch({ type: 'ring' }))
@@ -84,18 +84,12 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     )
   }
 
-  const take = (id: number) => {
-    const waiter = waiters.get(id)
-    waiters.delete(id)
-    return waiter
-  }
-
   const run = (effect: Effect) => {
     switch (effect.type) {
       case 'hand':
-        return take(effect.id)?.resolve(effect.token)
+        return waiters.hand(effect.id, effect.token)
       case 'reject':
-        return take(effect.id)?.reject(effect.error)
+        return waiters.reject(effect.id, effect.error)
       case 'begin':
         session.over = effect.error
         ended.push(session)
@@ -118,44 +112,29 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const [next, effects] = step(machine, event, { ...readClock(), random: Math.random() })
     machine = next
     for (const effect of effects) run(effect)
-    if (machine.received !== undefined) digests.note(machine.received)
-    alarm.set(nextAlarm(machine, readClock()), waiters.size > 0)
+    digests.note(machine.received)
+    alarm.set(nextAlarm(machine, readClock()), waiters.areThere())
     // Whoever asks may be rendering, when React lets nobody be told.
     if (event.type === 'ask') queueMicrotask(publish)
     else publish()
   }
 
-  const wait = async (
-    { rejected, minValidityMs = 0, hurry = false, signal }: Ask,
-    since: ReturnType<typeof readClock>,
-  ): Promise<string> => {
-    const id = ++lastWaiter
-    let onAbort = () => {}
-    try {
-      return await new Promise<string>((resolve, reject) => {
-        onAbort = () => {
-          take(id)?.reject(signal?.reason)
-          dispatch({ type: 'leave', id })
-        }
-        signal?.addEventListener('abort', onAbort)
-        waiters.set(id, { resolve, reject })
-        dispatch({ type: 'ask', id, since, rejected, minValidityMs, hurry })
-      })
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
-  }
-
-  const obtain = async (request: Ask = {}): Promise<string> => {
-    const { signal } = request
+  const obtain = async ({
+    rejected,
+    minValidityMs = 0,
+    hurry = false,
+    signal,
+  }: Ask = {}): Promise<string> => {
     if (signal?.aborted) throw signal.reason
     const mine = session
     const since = readClock()
     if (!machine.isClosed) stopWake ??= onWake((kind) => dispatch({ type: 'wake', wake: kind }))
+    const begin = (id: number) => dispatch({ type: 'ask', id, since, rejected, minValidityMs, hurry })
+    const leave = (id: number) => dispatch({ type: 'leave', id })
     for (;;) {
-      const token = await wait(request, since)
+      const token = await waiters.wait(signal, begin, leave)
       // A listener that heard of it may have switched the user, or refused it.
-      if (mine.over) throw mine.over
+      expectLasting(mine)
       if (!machine.refused.has(token)) return token
     }
   }
@@ -163,11 +142,8 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   // Not async, so that nothing comes between the last look at the session and the caller.
   const getToken = (request?: GetTokenOptions): Promise<string> => {
     const { token } = machine
-    if (!request && token) {
-      const { wall, mono } = token.asked
-      if (Math.max(Date.now() - wall, performance.now() - mono) < token.freshMs)
-        return Promise.resolve(token.value)
-    }
+    if (!request && token && msSince(token.asked, readClock()) < token.freshMs)
+      return Promise.resolve(token.value)
     if (request?.rejected) tellRefused({ status: 401, from: 'app' })
     return obtain(request)
   }

@@ -1,5 +1,6 @@
 import { type Instant, msSince } from './clock.js'
-import { isTokenError, TokenError } from './errors.js'
+import { TokenError } from './errors.js'
+import { badResponse, unknownFailure } from './request-failure.js'
 import { freshForMs } from './schedule.js'
 import { isUserToken } from './wire.js'
 
@@ -29,9 +30,8 @@ const MAX_LIFETIME_S = 1e10
 
 /** Milliseconds of life in a broker's `expires_in`: Infinity (unknown) unless it is a finite number or numeric string. */
 export function lifetimeMs(expiresIn: unknown): number {
-  const seconds = typeof expiresIn === 'string' && expiresIn.trim() !== '' ? Number(expiresIn) : expiresIn
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return Number.POSITIVE_INFINITY
-  return Math.min(Math.max(seconds, 0), MAX_LIFETIME_S) * 1000
+  const seconds = typeof expiresIn === 'string' && expiresIn.trim() ? Number(expiresIn) : expiresIn
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds as number, 0), MAX_LIFETIME_S) * 1000 : Infinity
 }
 
 function read(
@@ -42,8 +42,7 @@ function read(
   random: number,
 ) {
   const { access_token: value, expires_in, sub } = Object(answer)
-  if (value === undefined || value === null || value === '')
-    throw new TokenError('bad_response', 'The token broker answered without an access_token.')
+  if (value == null || value === '') throw badResponse('The token broker answered without an access_token.')
   if (!isUserToken(value))
     throw new TokenError(
       'wrong_token',
@@ -68,9 +67,7 @@ export function parseToken(...args: Parameters<typeof read>): Token | TokenError
     return read(...args)
   } catch (error) {
     // An answer of the app's own may throw where it is read.
-    return isTokenError(error)
-      ? error
-      : new TokenError('bad_response', 'The answer of the token broker cannot be read.')
+    return unknownFailure(error)
   }
 }
 

@@ -41,17 +41,15 @@ export function connectWeavy(source: TokenSource, weavy: WeavyLike): () => void 
   if (internalsOf(source).session().over) throw new TypeError('source is closed: connect to a living one')
   const instance = instanceOf(weavy) as WeavyLike & { [CONNECTION]?: Connection }
   const existing = instance[CONNECTION]
-  if (existing?.source === source) {
-    existing.users += 1
-    return leave(existing)
-  }
+  if (existing?.source === source) return join(existing)
   existing?.end()
   const connection = connect(source, instance, existing?.session)
   Object.defineProperty(instance, CONNECTION, { value: connection, configurable: true })
-  return leave(connection)
+  return join(connection)
 }
 
-function leave(connection: Connection): () => void {
+function join(connection: Connection): () => void {
+  connection.users += 1
   let left = false
   return () => {
     if (left) return

@@ -9,26 +9,23 @@ export type Wake = 'visible' | 'online' | 'stored' | 'restored'
 
 /** Calls back on each {@link Wake}; returns its own undo. A worker has no document; without any events it does nothing. */
 export function onWake(callback: (wake: Wake) => void): () => void {
-  const { document, addEventListener, removeEventListener } = globalThis
-  if (!addEventListener) return () => {}
+  const { document } = globalThis
+  if (!globalThis.addEventListener) return () => {}
   const onVisible = () => {
     if (document.visibilityState === 'visible') callback('visible')
   }
-  const onOnline = () => callback('online')
-  const onPersisted = (wake: Wake) => (event: { readonly persisted?: boolean }) => {
-    if (event.persisted) callback(wake)
+  const onPersisted = (wake: Wake) => (event: Event) => {
+    if ((event as PageTransitionEvent).persisted) callback(wake)
   }
-  // When it goes, so that it comes back without a token, whoever hears of that first.
-  const onPageHide = onPersisted('stored')
-  const onPageShow = onPersisted('restored')
-  document?.addEventListener('visibilitychange', onVisible)
-  addEventListener('online', onOnline)
-  addEventListener('pagehide', onPageHide)
-  addEventListener('pageshow', onPageShow)
+  const listeners: [target: EventTarget | undefined, type: string, listener: (event: Event) => void][] = [
+    [document, 'visibilitychange', onVisible],
+    [globalThis, 'online', () => callback('online')],
+    // When it goes, so that it comes back without a token, whoever hears of that first.
+    [globalThis, 'pagehide', onPersisted('stored')],
+    [globalThis, 'pageshow', onPersisted('restored')],
+  ]
+  for (const [target, type, listener] of listeners) target?.addEventListener(type, listener)
   return () => {
-    document?.removeEventListener('visibilitychange', onVisible)
-    removeEventListener('online', onOnline)
-    removeEventListener('pagehide', onPageHide)
-    removeEventListener('pageshow', onPageShow)
+    for (const [target, type, listener] of listeners) target?.removeEventListener(type, listener)
   }
 }

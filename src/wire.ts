@@ -31,8 +31,7 @@ export function retryAfterMs(retryAfter: string | null, date: string | null): nu
   const value = retryAfter?.trim()
   if (!value) return undefined
   if (/^[+-]?\d+(\.\d*)?$/.test(value)) return Number(value) < 0 ? undefined : Number(value) * 1000
-  const now = Date.parse(date ?? '')
-  const ms = Date.parse(value) - (Number.isNaN(now) ? Date.now() : now)
+  const ms = Date.parse(value) - (Date.parse(date ?? '') || Date.now())
   return Number.isNaN(ms) ? undefined : Math.max(ms, 0)
 }
 

@@ -82,9 +82,7 @@ test('an answer that throws when it is read is a bad_response', () => {
       throw new Error('wyu_secret')
     },
   }
-  expect(parse(answer)).toEqual(
-    new TokenError('bad_response', 'The answer of the token broker cannot be read.'),
-  )
+  expect(parse(answer)).toEqual(new TokenError('bad_response', 'Unknown error. See its cause.'))
 })
 
 test.each([undefined, null, '', 5, {}])('a sub of %j is none', (sub) => {

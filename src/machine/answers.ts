@@ -1,9 +1,10 @@
-import { msSince } from '../clock.js'
+import { msSince, NO_WAIT, remainingMs } from '../clock.js'
 import { isTokenError, TokenError } from '../errors.js'
+import { badResponse } from '../request-failure.js'
 import { consequenceOf, MAX_STRIKES, REFUSED_AT_ONCE_MS, strikeDelayMs } from '../schedule.js'
 import { isExpired, parseToken } from '../token.js'
 import type { Now, Out } from './events.js'
-import { type Machine, NO_WAIT, remainingMs } from './machine.js'
+import type { Machine } from './machine.js'
 import { report, restart, sendAgain, superseded } from './sending.js'
 import { learn, whose } from './subs.js'
 
@@ -15,12 +16,11 @@ const refusedAgain = () =>
 
 const otherUser = () =>
   new TokenError('other_user', 'Somebody else signed in to the app in this browser. Reload the page.')
-const expiredTwice = () =>
-  new TokenError('bad_response', 'The token broker gave a token that had already expired, twice.')
+const expiredTwice = () => badResponse('The token broker gave a token that had already expired, twice.')
 
 function fail(machine: Machine, error: TokenError, n: number, now: Now): Machine {
-  const { delayMs, ...consequence } = consequenceOf(error, n, now.random)
-  return { ...machine, failure: { ...consequence, error }, wait: { since: now, ms: delayMs } }
+  const failure = { ...consequenceOf(error, n, now.random), error }
+  return { ...machine, failure, wait: { since: now, ms: failure.delayMs } }
 }
 
 /** The request in the air brought no token. */
@@ -34,7 +34,7 @@ export function miss(machine: Machine, error: TokenError, now: Now, out: Out): M
     1 + (isRejected ? strikes : failures),
     now,
   )
-  report(machine, next, now, out)
+  report(machine, next.failure, now, out)
   return next
 }
 

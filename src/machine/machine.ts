@@ -1,9 +1,9 @@
-import { type Instant, msSince } from '../clock.js'
+import { type Instant, msSince, NO_WAIT, remainingMs, type Wait } from '../clock.js'
 import { TokenError } from '../errors.js'
-import { type Consequence, isSessionLost } from '../schedule.js'
+import { type Consequence, consequenceOf, isSessionLost } from '../schedule.js'
 import { isExpired, type Token } from '../token.js'
 import type { RequestEvent, TokenState } from '../types.js'
-import { NO_DEBT, type RateLimit, slotFreeInMs } from './rate-limit.js'
+import { slotFreeInMs } from './rate-limit.js'
 import { learn, type Subs, type User } from './subs.js'
 
 /** What a source was made with, and what never changes. */
@@ -33,19 +33,13 @@ interface Flight {
   readonly isSecond: boolean
 }
 
-/** A time that has to pass. */
-interface Wait {
-  readonly since: Instant
-  readonly ms: number
-}
-
 /** What ends with a user, a `clear()` or a `close()`. */
 interface Epoch {
   readonly waiters: readonly Waiter[]
   readonly flight: Flight | undefined
   /** The last good one. It may have expired; one that was refused is dropped. */
   readonly token: Token | undefined
-  readonly failure: (Omit<Consequence, 'delayMs'> & { readonly error: TokenError }) | undefined
+  readonly failure: (Consequence & { readonly error: TokenError }) | undefined
   /** Nobody asks the broker before it is over. */
   readonly wait: Wait
   readonly failures: number
@@ -71,13 +65,12 @@ export interface Machine extends Epoch {
   readonly isClosed: boolean
   readonly user: User
   readonly subs: Subs
-  readonly limit: RateLimit
+  /** The slots that were taken, and are not paid back yet. */
+  readonly debt: Wait
   /** When a wake-up last began the schedule afresh. */
   readonly wokeAt: Instant | undefined
   readonly lastFlight: number
 }
-
-export const NO_WAIT: Wait = { since: { wall: 0, mono: 0 }, ms: 0 }
 
 const NEW_EPOCH: Epoch = {
   waiters: [],
@@ -99,10 +92,7 @@ const NEW_EPOCH: Epoch = {
 export const newEpoch = (user: User): Epoch => {
   if (user !== null) return NEW_EPOCH
   const error = new TokenError('signed_out', 'Nobody is signed in.')
-  return {
-    ...NEW_EPOCH,
-    failure: { error, holdsCallers: false, retriesUnasked: false, ignoresWake: true },
-  }
+  return { ...NEW_EPOCH, failure: { ...consequenceOf(error, 1, 0), error } }
 }
 
 export const beginMachine = (settings: Settings, user: User, sub: string | undefined): Machine => ({
@@ -111,7 +101,7 @@ export const beginMachine = (settings: Settings, user: User, sub: string | undef
   user,
   isClosed: false,
   subs: learn([], user, sub, true),
-  limit: NO_DEBT,
+  debt: NO_WAIT,
   wokeAt: undefined,
   lastFlight: 0,
 })
@@ -133,11 +123,9 @@ export function isDue(machine: Machine, now: Instant, asked: boolean): boolean {
   return token ? msSince(token.asked, now) >= token.freshMs : isKept || isRestored
 }
 
-export const remainingMs = ({ since, ms }: Wait, now: Instant): number => ms - msSince(since, now)
-
 /** Milliseconds until a request may be sent; 0 or less: now. */
-export const pauseMs = ({ wait, limit }: Machine, now: Instant): number =>
-  Math.max(remainingMs(wait, now), slotFreeInMs(limit, now))
+export const pauseMs = ({ wait, debt }: Machine, now: Instant): number =>
+  Math.max(remainingMs(wait, now), slotFreeInMs(debt, now))
 
 const EMPTY: TokenState = { status: 'empty' }
 
@@ -148,7 +136,7 @@ export function describe(machine: Machine, now: Instant): TokenState {
   const error = machine.failure?.error
   if (token) {
     const end = token.asked.wall + token.lifetimeMs
-    const held = { token: token.value, expiresAt: Number.isFinite(end) ? end : null }
+    const held = { token: token.value, expiresAt: end < Infinity ? end : null }
     return error ? { status: 'stale', ...held, error } : { status: 'ready', ...held }
   }
   if (error) return { status: isSessionLost(error) ? 'signed-out' : 'failed', error }
@@ -169,17 +157,15 @@ export const isSameState = (
 
 /** Milliseconds until the clock has to be looked at again; Infinity: never, unless something happens. */
 export function nextAlarm(machine: Machine, now: Instant): number {
-  if (isAtRest(machine)) return Number.POSITIVE_INFINITY
+  if (isAtRest(machine)) return Infinity
   const { waiters, flight, settings } = machine
   const { maxWaitMs } = settings
-  const times = waiters.map(({ since }) =>
-    maxWaitMs ? maxWaitMs - msSince(since, now) : Number.POSITIVE_INFINITY,
-  )
+  const times = waiters.map(({ since }) => (maxWaitMs ? maxWaitMs - msSince(since, now) : Infinity))
   if (!flight && isDue(machine, now, false)) times.push(pauseMs(machine, now))
   const token = usable(machine, now)
   if (token) {
     const age = msSince(token.asked, now)
     times.push((age < token.freshMs ? token.freshMs : token.lifetimeMs) - age)
   }
-  return Math.min(Number.POSITIVE_INFINITY, ...times)
+  return Math.min(...times)
 }

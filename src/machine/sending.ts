@@ -39,13 +39,11 @@ export function send(machine: Machine, isSecond: boolean, now: Now, out: Out): M
   const held = refresh && !rejected ? received : undefined
   const sub = subOf(machine.subs, user)
   out.outside.push({ type: 'send', flight: id, user, refresh, rejected, held, sub })
-  const { wall, mono } = now
-  const sent = { wall, mono }
   return {
     ...machine,
-    limit: takeSlot(machine.limit, sent),
+    debt: takeSlot(machine.debt, now),
     lastFlight: id,
-    flight: { id, sent, refresh, reason: reasonOf(machine, now), isSecond },
+    flight: { id, sent: now, refresh, reason: reasonOf(machine, now), isSecond },
   }
 }
 
@@ -55,11 +53,10 @@ export function sendAgain(machine: Machine, now: Now, out: Out): Machine {
   return send({ ...machine, flight: undefined }, true, now, out)
 }
 
-/** Tells how a request ended; `after` is what its failure left. */
-export function report(before: Machine, after: Machine | undefined, now: Now, out: Out): void {
-  const { flight } = before
+/** Tells how the request in the air ended. */
+export function report({ flight }: Machine, failure: Machine['failure'], now: Now, out: Out): void {
   if (!flight) return
-  const { error, retriesUnasked } = after?.failure ?? {}
+  const { error, retriesUnasked, delayMs } = failure ?? {}
   out.outside.push({
     type: 'report',
     event: {
@@ -67,7 +64,7 @@ export function report(before: Machine, after: Machine | undefined, now: Now, ou
       durationMs: msSince(flight.sent, now),
       ...(error && { error: error.code }),
       ...(error?.status !== undefined && { status: error.status }),
-      ...(after && retriesUnasked && { retryInMs: after.wait.ms }),
+      ...(retriesUnasked && { retryInMs: delayMs as number }),
     },
   })
 }

@@ -1,5 +1,6 @@
 import { msSince } from '../clock.js'
 import { TokenError } from '../errors.js'
+import { noAnswer } from '../request-failure.js'
 import { land, miss } from './answers.js'
 import { ask, handOut, leave, letGo, SLEPT_MS, wakeSleepers } from './callers.js'
 import type { Effect, Event, Now, Out } from './events.js'
@@ -55,15 +56,14 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
 
 /** Does what is due by now. After every event, so that nothing depends on a timer. */
 function lookAtClock(machine: Machine, asked: boolean, now: Now, out: Out): Machine {
-  if (isAtRest(machine)) return machine
+  if (isAtRest(machine)) return letGo(machine, now, out)
   const { timeoutMs } = machine.settings
   let next = machine
   if (next.flight && msSince(next.flight.sent, now) > timeoutMs + SLEPT_MS) {
-    const late = new TokenError('timeout', `The token broker did not answer within ${timeoutMs} ms.`)
     abort(next, out)
-    next = miss(next, late, now, out)
+    next = miss(next, noAnswer(timeoutMs), now, out)
   }
   next = handOut(wakeSleepers(next, now), now, out)
   if (!next.flight && isDue(next, now, asked) && pauseMs(next, now) <= 0) next = send(next, false, now, out)
-  return next.waiters.length ? letGo(next, now, out) : next
+  return letGo(next, now, out)
 }

@@ -28,15 +28,14 @@ export function whose(subs: Subs, user: User, sub: string | undefined): Whose {
   if (sub === undefined) return 'ours'
   const known = knownOf(subs, user)
   if (known) return known.sub === sub ? 'ours' : user === undefined ? 'next' : 'other'
-  const owner =
-    user === undefined ? undefined : subs.find((known) => known.user !== undefined && known.sub === sub)
-  return owner ? 'other' : 'ours'
+  const isTaken = subs.some((known) => known.user !== undefined && known.sub === sub)
+  return isTaken && user !== undefined ? 'other' : 'ours'
 }
 
 export const learn = (subs: Subs, user: User, sub: string | undefined, isGiven = false): Subs => {
   if (sub === undefined || user === null) return subs
   const known = knownOf(subs, user)
-  if (known && known.sub === sub && !isGiven) return subs
+  if (known?.sub === sub && !isGiven) return subs
   const others = subs.filter((other) => other !== known && !(isGiven && other.sub === sub))
   return [{ user, sub, isGiven }, ...others].slice(0, MAX_USERS)
 }

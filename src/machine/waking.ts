@@ -1,8 +1,8 @@
-import { msSince } from '../clock.js'
+import { msSince, NO_WAIT } from '../clock.js'
 import { AFRESH_MS } from '../schedule.js'
 import type { Wake } from '../wake.js'
 import type { Now, Out } from './events.js'
-import { type Machine, NO_WAIT, newEpoch, pauseMs } from './machine.js'
+import { type Machine, newEpoch, pauseMs } from './machine.js'
 import { abort } from './sending.js'
 
 /** The page or the network is back, or the page was in the back/forward cache. */

@@ -51,7 +51,7 @@ export function heldFrom(answer: unknown, at: unknown, asked: Instant): Held | u
     isUserToken(access_token) &&
     access_token.length <= MAX_TOKEN_LENGTH &&
     lifeMs > 0 &&
-    (lifeMs < Number.POSITIVE_INFINITY || expires_in === undefined) &&
+    (lifeMs < Infinity || expires_in === undefined) &&
     (sub === undefined || typeof sub === 'string') &&
     typeof at === 'number' &&
     at <= readClock().wall + BLUR_MS
@@ -64,7 +64,7 @@ const leftMs = ({ asked, lifeMs }: Held): number => lifeMs - msSince(asked, read
 export const answerFrom = (held: Held): TokenResponse => ({
   access_token: held.access_token,
   sub: held.sub,
-  ...(held.lifeMs < Number.POSITIVE_INFINITY && { expires_in: leftMs(held) / 1000 }),
+  ...(held.lifeMs < Infinity && { expires_in: leftMs(held) / 1000 }),
 })
 
 /** Given away only outside of the last part of its life, in which its holder wants another one, too. */

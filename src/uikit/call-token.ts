@@ -1,3 +1,4 @@
+import { expectLasting } from '../session.js'
 import type { Session, SourceInternals } from '../types.js'
 import type { Forbidden } from './forbidden.js'
 
@@ -24,9 +25,9 @@ export function createCallToken(
 
   const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
   const obtain = async (rejected?: string) => {
-    if (session.over) throw session.over
-    const next = await source.getToken(rejected ? { rejected } : undefined)
-    if (session.over) throw session.over
+    expectLasting(session)
+    const next = await source.getToken({ rejected })
+    expectLasting(session)
     token = next
     return next
   }

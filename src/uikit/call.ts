@@ -1,4 +1,5 @@
 import { joinSignals } from '../join-signals.js'
+import { expectLasting } from '../session.js'
 import type { SourceInternals } from '../types.js'
 import { createCallToken } from './call-token.js'
 import type { Forbidden } from './forbidden.js'
@@ -53,7 +54,7 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
       configurable: true,
       // Read when the request is made.
       get: () => {
-        if (session.over) throw session.over
+        expectLasting(session)
         isSent = true
         return joined
       },
@@ -75,12 +76,12 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
   try {
     let answer = await run()
     if (answer?.status === 401 && (await token.heal())) answer = await run()
-    if (session.over) throw session.over
+    expectLasting(session)
     if (!token.isAsked() && name !== 'fetchOptions') room.misfit()
     status = answer?.status
     return answer
   } catch (error) {
-    if (session.over) throw session.over
+    expectLasting(session)
     if (isSent || token.isRefused() || (error as Error)?.name !== 'TypeError') throw error
     // Nothing was sent. What fails for the instance, too, is the caller's mistake.
     const answer = await own[name]?.apply(weavy, args)

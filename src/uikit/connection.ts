@@ -73,7 +73,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     isMisfit = true
     restoreCalls()
     report(
-      'weavy does not ask its own getToken() for each request: its requests share a token, and a late refusal costs a refresh more.',
+      'weavy does not ask its own getToken() for each request, so a late refusal costs one refresh more.',
     )
   }
   const room = { source, weavy, own, forbidden: () => forbidden, misfit }
@@ -106,7 +106,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     get session() {
       return session
     },
-    users: 1,
+    users: 0,
     end,
   }
 }

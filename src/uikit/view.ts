@@ -1,3 +1,4 @@
+import { expectLasting } from '../session.js'
 import type { Session } from '../types.js'
 import type { WeavyLike } from './weavy.js'
 
@@ -17,7 +18,7 @@ export function viewOf(weavy: WeavyLike, session: Session, own: object) {
   return new Proxy(weavy, {
     get(target, name) {
       if (name in own) return Reflect.get(own, name)
-      if (name === 'url' && session.over) throw session.over
+      if (name === 'url') expectLasting(session)
       return Reflect.get(target, name)
     },
     set: (target, name, value) => session.over !== undefined || Reflect.set(target, name, value),

@@ -135,7 +135,7 @@ function checkState({ machine, now }: World): string | undefined {
   if (status === 'fetching' && !flight && alarm === Number.POSITIVE_INFINITY && !machine.isAway)
     return 'fetching, with nothing on its way'
   if (rejected !== undefined && !refused.has(rejected)) return 'a token is replaced that nobody refused'
-  if (machine.limit.owedMs > 30 * SECOND) return 'more requests than the limit allows'
+  if (machine.debt.ms > 30 * SECOND) return 'more requests than the limit allows'
   return undefined
 }
 
