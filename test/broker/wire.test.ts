@@ -66,11 +66,62 @@ describe('held', () => {
     expect(weavy.calls).toHaveLength(2)
   })
 
-  it('rubbish counts as if it were not there', async () => {
+  it('a user who replays the digest of the newest token in a loop spends 20 calls, then one per 5 s', async () => {
+    const { broker } = createTestBroker()
+    const statuses: number[] = []
+    const replay = async () => {
+      const held = await askForToken(broker)
+      statuses.push(
+        (await ask(broker, {}, `${TOKEN_URL}?refresh=true&held=${digestOf(String(held))}`)).status,
+      )
+    }
+    for (let i = 0; i < 50; i += 1) await replay()
+    expect(weavy.calls).toHaveLength(1 + REPLACEMENTS_AT_ONCE)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(30)
+    vi.advanceTimersByTime(5_000)
+    await replay()
+    await replay()
+    expect(weavy.calls).toHaveLength(2 + REPLACEMENTS_AT_ONCE)
+  })
+})
+
+describe('rubbish in held or refused', () => {
+  const digest = digestOf('wyu_1')
+  const rubbish = {
+    nothing: '',
+    'a script': '<script>alert(1)</script>',
+    'one character too few': digest.slice(1),
+    'one too many': `${digest}A`,
+    'an array': `[${digest}]`,
+    'a padded digest': `${digest}==`,
+    'other base64': digest.replace(/.$/, '+'),
+    'escapes that are broken': '%E0%A4%A',
+    'a zero byte': `${digest.slice(1)}%00`,
+    'a token': 'wyu_1',
+    '100 kB': 'A'.repeat(100_000),
+  }
+
+  it.each(Object.entries(rubbish))('%s counts as if it were not there', async (_, value) => {
+    const { broker } = createTestBroker()
+    const url = (name: string) => `${TOKEN_URL}?refresh=true&${name}=${value}`
+    await ask(broker)
+    // As a digest it would say: another token than this one, so the stored one.
+    expect((await ask(broker, {}, url('held'))).body.access_token).toBe('wyu_2')
+    // As a digest it would say: this one was refused, so one more.
+    expect((await ask(broker, {}, url('refused'))).body.access_token).toBe('wyu_2')
+    expect(weavy.calls).toHaveLength(2)
+  })
+
+  it('what looks like a digest is one', async () => {
     const { broker } = createTestBroker()
     await ask(broker)
-    const { body } = await ask(broker, {}, `${TOKEN_URL}?refresh=true&held=<script>`)
-    expect(body.access_token).toBe('wyu_2')
+    const unknown = 'A'.repeat(22)
+    expect((await ask(broker, {}, `${TOKEN_URL}?refresh=true&held=${unknown}`)).body.access_token).toBe(
+      'wyu_1',
+    )
+    await ask(broker, {}, `${TOKEN_URL}?refresh=true`)
+    const { body } = await ask(broker, {}, `${TOKEN_URL}?refresh=true&refused=${unknown}`)
+    expect(body.access_token).toBe('wyu_3')
   })
 })
 
