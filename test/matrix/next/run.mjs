@@ -1,17 +1,38 @@
 // Next.js gives a route, a page and a server action instances of one module each. They share one memory of the process.
+// The server component and the server action of docs/broker.md are tried as they stand there.
 import { strict as assert } from 'node:assert'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { writeExamples } from '../documented.mjs'
+
+// Next.js resolves no import of a .js that is a .ts.
+const written = writeExamples('broker', /^(weavy-as|app\/[\w-]+)\.tsx?$/, (code) =>
+  code.replaceAll(".js'", "'"),
+)
+assert.deepEqual(written.sort(), ['app/actions.ts', 'app/fetch-token.ts', 'app/unread.tsx', 'weavy-as.ts'])
 
 let calls = 0
+let isDown = false
+const revoked = new Set()
+/** What Weavy was asked as whom: the status of each answer. */
+const asked = []
 const weavy = createServer((request, response) => {
   request.resume()
+  const send = (status, body) =>
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+  if (isDown) return send(503, {})
+  if (request.url.startsWith('/api/notifications')) {
+    const token = request.headers.authorization?.slice('Bearer '.length)
+    const status = revoked.has(token) ? 401 : 200
+    asked.push(status)
+    return send(status, { count: 3 })
+  }
   calls += 1
-  response.setHeader('Content-Type', 'application/json')
-  response.end(JSON.stringify({ access_token: `wyu_${calls}`, expires_in: 3600 }))
+  send(200, { access_token: `wyu_${calls}`, expires_in: 3600 })
 }).listen(0, '127.0.0.1')
 await once(weavy, 'listening')
 
@@ -67,6 +88,50 @@ try {
   assert.match((await unmounted.json()).detail, /getRequestListener/)
   assert.match(printed, /fetch\(\) was called without a Request/)
 
+  // The server component: as the user, with the token that the pages of the user have; once more after a revocation.
+  const unread = async (cookie) => (await (await get('/news', cookie)).text()).replaceAll('<!-- -->', '')
+  const issued = calls
+  assert.match(await unread('sid=256'), /<p>3 unread<\/p>/)
+  assert.equal(calls, issued, 'the server component has a token of its own')
+  revoked.add(token)
+  assert.match(await unread('sid=256'), /<p>3 unread<\/p>/)
+  assert.deepEqual(asked, [200, 401, 200])
+  const renewed = await tokenOf('sid=256')
+  assert.notEqual(renewed, token)
+  assert.doesNotMatch(await unread(''), /unread<\/p>/)
+  assert.doesNotMatch(await unread('sid=256'), /wyu_/, 'the token is in the page')
+  isDown = true
+  const without = await get('/news', 'sid=256')
+  assert.equal(without.status, 200)
+  assert.match(await without.text(), /What is new/)
+  isDown = false
+
+  // The server action, as fetchToken of a page.
+  const { chromium } = await import(
+    pathToFileURL(`${process.env.WEAVY_TOKEN_ROOT}/node_modules/playwright/index.mjs`)
+  )
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH || undefined,
+    args: ['--no-sandbox', '--disable-gpu'],
+  })
+  try {
+    const statusOf = async (...cookies) => {
+      const context = await browser.newContext()
+      await context.addCookies(cookies)
+      const page = await context.newPage()
+      await page.goto(`${origin}/action`)
+      const status = page.locator('[data-status]:not([data-status=empty]):not([data-status=fetching])')
+      await status.waitFor({ timeout: 10_000 })
+      return [await status.getAttribute('data-status'), await status.textContent()]
+    }
+    const before = calls
+    assert.deepEqual(await statusOf({ name: 'sid', value: '256', url: origin }), ['ready', renewed])
+    assert.equal(calls, before, 'the server action has a token of its own')
+    assert.deepEqual(await statusOf(), ['signed-out', 'signed_out'])
+  } finally {
+    await browser.close()
+  }
+
   // forget() in a server action, pressed as a page without JavaScript does.
   const html = await (await get('/sign-out', 'sid=256')).text()
   const action = /name="(\$ACTION_ID_\w+)"/.exec(html)?.[1]
@@ -81,7 +146,7 @@ try {
   assert.ok(signedOut.ok, `${signedOut.status} ${printed}`)
   assert.notEqual(
     await tokenOf('sid=256'),
-    token,
+    renewed,
     'a token that a server action had forgotten was given again',
   )
 } finally {
