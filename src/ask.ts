@@ -53,5 +53,7 @@ export async function ask(
     throw unknownFailure(error)
   } finally {
     clearTimeout(timer)
+    // Nobody waits any more, whatever fetchToken still does.
+    abort.abort()
   }
 }

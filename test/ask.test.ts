@@ -26,6 +26,16 @@ const outcome = (fetchToken: (request: TokenRequest) => unknown, abort = new Abo
   ask(fetchToken as never, REQUEST, abort, 1000).catch((error) => error)
 
 describe('time', () => {
+  test('when the answer is there nobody waits any more, and what the function still does is told', async () => {
+    let signal: AbortSignal | undefined
+    const seen = await outcome((asked) => {
+      signal = asked.signal
+      return Promise.resolve(GOOD)
+    })
+    expect(seen).toEqual(GOOD)
+    expect(signal?.aborted).toBe(true)
+  })
+
   test('an answer that does not come is a timeout, and the function is told', async () => {
     let signal: AbortSignal | undefined
     const seen = outcome((asked) => {

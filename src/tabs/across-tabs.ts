@@ -1,8 +1,12 @@
 import { brokerOf } from '../broker-request.js'
 import { secureUrl } from '../token-url.js'
 import { type FetchToken, type Session, sessionOf, type TokenSourceOptions } from '../types.js'
+import { digestOf } from '../wire.js'
 import { PROTOCOL } from './message.js'
 import { type Browser, createRoom, type Room } from './room.js'
+
+/** A page, which may lack anything of this. */
+export type Page = Partial<Browser & { readonly document: object; readonly crypto: Pick<Crypto, 'subtle'> }>
 
 /** Options of {@link acrossTabs}. Exactly one of `tokenUrl` and `fetchToken` is required, as for a source. */
 export interface AcrossTabsOptions
@@ -16,16 +20,6 @@ export interface AcrossTabsOptions
    * @default ''
    */
   scope?: string | undefined
-}
-
-const findBrowser = (): Browser | undefined => {
-  const { BroadcastChannel, document, navigator, crypto } = globalThis
-  const locks = navigator?.locks
-  // Before a page that is prerendered is shown, no lock is granted.
-  const isShown = document && !(document as { prerendering?: boolean }).prerendering
-  return isShown && BroadcastChannel && locks && crypto?.subtle
-    ? { BroadcastChannel, locks, page: globalThis }
-    : undefined
 }
 
 /**
@@ -50,34 +44,31 @@ const findBrowser = (): Browser | undefined => {
  * const source = createTokenSource({ fetchToken: acrossTabs({ tokenUrl: '/api/token' }), user: 'alice' })
  * ```
  */
-export const acrossTabs = (options: AcrossTabsOptions): FetchToken => createAcrossTabs(options, findBrowser)
+export const acrossTabs = (options: AcrossTabsOptions): FetchToken => createAcrossTabs(options, globalThis)
 
 /** @internal */
-export function createAcrossTabs(
-  options: AcrossTabsOptions,
-  findBrowser: () => Browser | undefined,
-): FetchToken {
+export function createAcrossTabs(options: AcrossTabsOptions, page: Page): FetchToken {
   const { tokenUrl, fetchToken, requestInit, scope } = options
   const isOpen = fetchToken || typeof requestInit === 'function' || requestInit?.headers
   if (scope === undefined ? isOpen : typeof scope !== 'string')
-    throw new TypeError(
-      "scope must name the tenant or whatever else the request says beside tokenUrl and user; '' if there is nothing",
-    )
+    throw new TypeError("scope must name what else decides whose token comes, '' if nothing does")
   const askBroker = brokerOf(options)
-  const address = tokenUrl === undefined ? '' : secureUrl('tokenUrl', tokenUrl).href
-  const rooms = new WeakMap<Session, Room>()
+  const address = tokenUrl && secureUrl('tokenUrl', tokenUrl).href
+  const rooms = new WeakMap<Session, Promise<Room>>()
 
-  const enter = (session: Session, browser: Browser): Room => {
+  const enter = (session: Session, browser: Browser): Promise<Room> => {
     const { user, signal } = session
-    const key = JSON.stringify([PROTOCOL, address, scope ?? '', typeof user, String(user)])
-    const room = rooms.get(session) ?? createRoom(key, browser, askBroker)
+    const key = JSON.stringify([PROTOCOL, address, scope ?? '', user])
+    const room =
+      rooms.get(session) ??
+      digestOf(key).then((name) => createRoom(`weavy-token:${name}`, signal, browser, askBroker))
     if (rooms.has(session)) return room
     rooms.set(session, room)
-    signal.addEventListener('abort', () => {
+    signal.addEventListener('abort', async () => {
       const { next } = session
       // After a `clear()`, which a sign-out may follow before the next request.
-      if (next && next.user === user) enter(next, browser)
-      void room.end(next?.user === null)
+      if (next && next.user === user) void enter(next, browser)
+      ;(await room).end(next?.user === null)
     })
     return room
   }
@@ -85,9 +76,17 @@ export function createAcrossTabs(
   return (request) => {
     const { user } = request
     const session = sessionOf(request)
-    const browser = findBrowser()
-    return !browser || !session || session.signal.aborted || user === undefined || user === null
-      ? askBroker(request)
-      : enter(session, browser).obtain(request)
+    const { BroadcastChannel, document, navigator, crypto } = page
+    // Before a page that is prerendered is shown, no lock is granted.
+    const isShown = document && !(document as { prerendering?: boolean }).prerendering
+    return session &&
+      user !== undefined &&
+      user !== null &&
+      isShown &&
+      BroadcastChannel &&
+      navigator?.locks &&
+      crypto?.subtle
+      ? enter(session, page as Browser).then((room) => room.obtain(request))
+      : askBroker(request)
   }
 }

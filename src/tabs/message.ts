@@ -1,77 +1,50 @@
-import { type Instant, msSince, readClock } from '../clock.js'
-import { lifetimeMs } from '../token.js'
-import { isUserToken, leadMs, type TokenResponse } from '../wire.js'
+import { msSince, readClock } from '../clock.js'
+import { parseToken, type Token } from '../token.js'
+import type { TokenRequest } from '../types.js'
 
 /*
  * What tabs say to each other, and what may be believed. Pure.
  *
- *   { want, after }                give me a token that was asked for later than `after`; `want` names this question
- *   { give, at, access_token, … }  the answer to the questions in `give`
- *   { stop }                       the user signed out: give nothing that was asked for before this
+ *   { after }                                      who has a token that was asked for later than `after`?
+ *   { at, sent, access_token, expires_in, sub }    a token that was asked for `at`, with the life that it had when `sent`
+ *   { stop }                                       the user signed out: give nothing that was asked for before this
+ *
+ * Instants in messages are on the wall clock, which all tabs of a browser share.
  */
 
 /** A part of each room's name, so that pages that speak otherwise never meet. */
 export const PROTOCOL = 1
-/** Questions of others that a tab remembers while it asks, too. Whoever is forgotten asks again. */
-export const MAX_OPEN = 64
 
 const MAX_TOKEN_LENGTH = 4096
-/** Browsers blur their clocks by less. */
-const BLUR_MS = 1000
-
-/** A token that a tab may give. */
-export interface Held extends TokenResponse {
-  /** Its version: when the broker was asked for it, on the wall clock, which all tabs of a browser share. */
-  readonly at: number
-  /** When this tab asked for it. Its life counts from there, on both clocks of this tab. */
-  readonly asked: Instant
-  readonly lifeMs: number
-}
-
-/** What a tab would take. */
-export interface Question {
-  readonly id: string
-  /** The version that it has; 0: none. */
-  readonly after: number
-  /** The `sub` that it must have. */
-  readonly sub: string | undefined
-  /** The token that was refused last. */
-  readonly rejected: string | undefined
-  readonly asked: Instant
-}
 
 /**
- * What an answer of the broker, or a message, brings. Its life counts from the asking, however long it was on its way.
- * `undefined`: nothing that could be shared, or believed.
+ * The token of an answer, of the broker or in a message, when others may have it: a living one, not the refused one, of
+ * no other user. It is read by the rules of a source.
  */
-export function heldFrom(answer: unknown, at: unknown, asked: Instant): Held | undefined {
-  const { access_token, expires_in, sub } = Object(answer)
-  const lifeMs = lifetimeMs(expires_in)
-  const isGood =
-    isUserToken(access_token) &&
-    access_token.length <= MAX_TOKEN_LENGTH &&
-    lifeMs > 0 &&
-    (lifeMs < Infinity || expires_in === undefined) &&
-    (sub === undefined || typeof sub === 'string') &&
-    typeof at === 'number' &&
-    at <= readClock().wall + BLUR_MS
-  return isGood ? { access_token, sub, at, asked, lifeMs } : undefined
+export function tokenFor(
+  { rejected, sub }: TokenRequest,
+  answer: unknown,
+  sent: Token['asked'],
+): Token | undefined {
+  const token = parseToken(answer, { sent, refresh: false }, undefined, readClock(), 0)
+  return 'value' in token &&
+    token.value.length <= MAX_TOKEN_LENGTH &&
+    token.value !== rejected &&
+    token.lifetimeMs > 0 &&
+    (!sub || token.sub === sub)
+    ? token
+    : undefined
 }
 
-const leftMs = ({ asked, lifeMs }: Held): number => lifeMs - msSince(asked, readClock())
+const ageMs = ({ asked }: Token): number => msSince(asked, readClock())
 
-/** What is left of it now, as a broker would say it. */
-export const answerFrom = (held: Held): TokenResponse => ({
-  access_token: held.access_token,
-  sub: held.sub,
-  ...(held.lifeMs < Infinity && { expires_in: leftMs(held) / 1000 }),
+/** Given outside of the last part of its life only, in which its holder wants another one, too. */
+export const isReusable = (token: Token): boolean => ageMs(token) < token.freshMs
+
+export const messageOf = (token: Token, at: number) => ({
+  at,
+  sent: Date.now(),
+  access_token: token.value,
+  expires_in: (token.lifetimeMs - ageMs(token)) / 1000,
+  sub: token.sub,
 })
-
-/** Given away only outside of the last part of its life, in which its holder wants another one, too. */
-export const isReusable = (held: Held): boolean => leftMs(held) > leadMs(held.lifeMs)
-
-/** Newer than what the question has, not what it refuses, and of the same user, as far as anybody can tell. */
-export const fits = ({ access_token, at, sub }: Held, question: Question): boolean =>
-  at > question.after &&
-  access_token !== question.rejected &&
-  (question.sub === undefined || question.sub === sub)

@@ -1,54 +1,46 @@
-import { type Asked, answerOf } from '../ask.js'
+import { answerOf } from '../ask.js'
 import { readClock } from '../clock.js'
-import type { TokenError } from '../errors.js'
+import type { Token } from '../token.js'
 import type { FetchToken, TokenRequest } from '../types.js'
-import { digestOf, type TokenResponse } from '../wire.js'
-import { answerFrom, fits, type Held, heldFrom, isReusable, MAX_OPEN, type Question } from './message.js'
-import { inTurn, pause } from './turn.js'
+import type { TokenResponse } from '../wire.js'
+import { isReusable, messageOf, tokenFor } from './message.js'
 
-/** How long another tab that has a newer token may take to give it. */
+/** How long a tab that has a newer token may take to give it. */
 export const GIVE_MS = 150
+/** How long the tab that asks is waited for; whoever asks in its place twice as long, and so on. */
+export const FIRST_WAIT_MS = 880
 
 /** What this needs of a browser. */
 export interface Browser {
   readonly BroadcastChannel: new (
     name: string,
   ) => Pick<BroadcastChannel, 'postMessage' | 'close' | 'onmessage'>
-  readonly locks: Pick<LockManager, 'request' | 'query'>
-  readonly page: Pick<Window, 'addEventListener' | 'removeEventListener'>
-}
-
-interface OpenQuestion extends Question {
-  settle(answer?: TokenResponse): void
+  readonly navigator: { readonly locks: Pick<LockManager, 'request' | 'query'> }
+  addEventListener(type: 'pagehide', listener: () => void, options: { signal: AbortSignal }): void
 }
 
 /**
  * One session's part among the tabs that share the token of one user.
  *
- * @param key what all in the room agree on; its digest is the name of channel and locks
+ * @param name that of channel and locks, for all in the room
  */
-export function createRoom(key: string, { BroadcastChannel, locks, page }: Browser, fetchToken: FetchToken) {
-  let name: string | undefined
+export function createRoom(name: string, session: AbortSignal, browser: Browser, fetchToken: FetchToken) {
+  const { locks } = browser.navigator
   let channel: InstanceType<Browser['BroadcastChannel']> | undefined
-  /** The version that the source has. */
+  /** The version that the source has: when the broker was asked for it. No version is newer than Infinity. */
   let has = 0
-  let held: Held | undefined
+  /** That version, if it may be given to others. */
+  let held: Token | undefined
   let release = () => {}
   /** Counts what ends the sharing of all that was asked for before. */
   let stops = 0
-  /** The page was away: nothing of another tab is taken before the broker has answered. */
-  let mustAsk = false
-  /** While the page is away: resolves when it comes back. */
-  let back: Promise<void> | undefined
-  let comeBack = () => {}
-  let mine: OpenQuestion | undefined
-  /** Questions of others, to be answered with what the broker answers this tab. */
-  const theirs = new Set<string>()
+  /** Takes what another tab gives. */
+  let take = (_: unknown) => {}
 
   const post = (message: object) => {
     try {
       if (!channel) {
-        channel = new BroadcastChannel(`${name}`)
+        channel = new browser.BroadcastChannel(name)
         channel.onmessage = hear
       }
       channel.postMessage(message)
@@ -57,146 +49,113 @@ export function createRoom(key: string, { BroadcastChannel, locks, page }: Brows
     }
   }
 
-  const give = (ids: string[], token: Held) => post({ ...answerFrom(token), at: token.at, give: ids })
+  function hear({ data }: MessageEvent) {
+    const { after, stop } = Object(data)
+    if (stop) forget()
+    if (held && has > after && isReusable(held)) post(messageOf(held, has))
+    take(data)
+  }
 
-  /** Keeps a token to give. The name of a lock says which version is here, so that nobody waits for what is not. */
-  const hold = (next: Held) => {
+  /** The name of a lock says which version can be had here, so that nobody waits for what cannot. */
+  const hold = (at: number, token?: Token) => {
     release()
-    held = next
+    has = at
+    held = token
     const over = new Promise<void>((resolve) => {
       release = resolve
     })
-    locks.request(`${name}:${next.at}`, { mode: 'shared' }, () => over).catch(() => {})
+    if (token) locks.request(`${name}:${at}`, { mode: 'shared' }, () => over).catch(() => {})
   }
 
   const forget = () => {
     stops += 1
-    held = undefined
-    theirs.clear()
-    release()
+    hold(has)
   }
 
   const leave = () => {
     forget()
-    mine?.settle()
     channel?.close()
     channel = undefined
   }
 
+  // What is open would cost the page its place in the back/forward cache. From there it comes back to ask the broker.
   const onPageHide = () => {
-    back = new Promise((resolve) => {
-      comeBack = resolve
-    })
-    mustAsk = true
     leave()
+    has = Infinity
   }
-  const onPageShow = () => comeBack()
-  page.addEventListener('pagehide', onPageHide)
-  page.addEventListener('pageshow', onPageShow)
-
-  function hear({ data }: MessageEvent) {
-    const { want, after, give: ids, at, stop } = Object(data)
-    if (stop) forget()
-    if (typeof want === 'string') {
-      if (held && held.at > after && isReusable(held)) give([want], held)
-      else if (mine && theirs.size < MAX_OPEN) theirs.add(want)
-    }
-    const given = mine && Array.isArray(ids) && ids.includes(mine.id) && heldFrom(data, at, mine.asked)
-    if (mine && given && fits(given, mine)) {
-      has = given.at
-      hold(given)
-      mine.settle(answerFrom(given))
-    }
-  }
-
-  /** Whether a lock says that a newer version than this is held somewhere. */
-  const isElsewhere = async (after: number) => {
-    try {
-      return (await locks.query()).held?.some((lock) => {
-        const [room, version] = `${lock.name}`.split(':')
-        return room === name && Number(version) > after
-      })
-    } catch {
-      return false
-    }
-  }
-
-  /** Asks the broker, and shares what comes, unless the user signed out or the page went away meanwhile. */
-  const ask = async (request: Asked, question: OpenQuestion) => {
-    const since = stops
-    const asked = readClock()
-    const answer = (await answerOf(fetchToken, request)) as TokenResponse
-    if (request.signal.aborted) return
-    has = asked.wall
-    const next = heldFrom(answer, asked.wall, asked)
-    if (since === stops) {
-      mustAsk = false
-      if (next && fits(next, question)) {
-        hold(next)
-        give([...theirs], next)
-      }
-    }
-    question.settle(answer)
-  }
-
-  /** Resolves with an answer; without one when the page goes away, or nobody waits any more. */
-  const attempt = (request: TokenRequest) =>
-    new Promise<TokenResponse | undefined>((resolve, reject) => {
-      const { sub, rejected } = request
-      const end = new AbortController()
-      const { signal } = end
-      const settle = (answer?: TokenResponse) => {
-        if (mine === question) {
-          mine = undefined
-          theirs.clear()
-        }
-        end.abort()
-        resolve(answer)
-      }
-      const question = { id: crypto.randomUUID(), after: has, sub, rejected, asked: readClock(), settle }
-      const want = () => post({ want: question.id, after: has })
-      const asked: Asked = {
-        ...request,
-        signal,
-        set late(error: TokenError | undefined) {
-          ;(request as Asked).late = error
-        },
-      }
-      const run = async () => {
-        if (!mustAsk && (await Promise.race([isElsewhere(has), pause(GIVE_MS, signal)])) && !signal.aborted) {
-          want()
-          await pause(GIVE_MS, signal)
-        }
-        if (!signal.aborted) await ask(asked, question)
-      }
-      request.signal.addEventListener('abort', () => settle())
-      mine = question
-      if (!mustAsk) want()
-      inTurn(locks, `${name}`, signal, run).catch((error) => {
-        reject(error)
-        settle()
-      })
-    })
+  browser.addEventListener('pagehide', onPageHide, { signal: session })
 
   return {
-    async obtain(request: TokenRequest): Promise<TokenResponse> {
-      const { signal } = request
-      name ??= await digestOf(key)
-      for (;;) {
-        await back
-        if (signal.aborted) throw signal.reason
-        const answer = await attempt(request)
-        if (answer) return answer
-      }
-    },
+    obtain: (request: TokenRequest) =>
+      new Promise<TokenResponse>((resolve, reject) => {
+        const { signal } = request
+        const asked = readClock()
+        let turn: Promise<void> | undefined
+
+        /** Resolves after that time, or never without one, and as soon as nobody waits any more. */
+        const pause = (ms?: number) =>
+          new Promise<void>((end) => {
+            const timer = ms && setTimeout(end, ms)
+            signal.addEventListener('abort', () => {
+              clearTimeout(timer)
+              end()
+            })
+          })
+
+        take = (data) => {
+          const { at, sent } = Object(data)
+          // Its life counts from the asking. What was sent before that has waited somewhere.
+          const token = at > has && sent >= asked.wall && !signal.aborted && tokenFor(request, data, asked)
+          if (!token) return
+          hold(at, token)
+          resolve(data as TokenResponse)
+        }
+
+        const ask = async () => {
+          if (signal.aborted) return
+          const since = stops
+          const sent = readClock()
+          try {
+            const answer = (await answerOf(fetchToken, request)) as TokenResponse
+            if (signal.aborted) return
+            const token = since === stops ? tokenFor(request, answer, sent) : undefined
+            hold(sent.wall, token)
+            if (token) post(messageOf(token, has))
+            resolve(answer)
+          } catch (error) {
+            reject(error)
+          }
+        }
+
+        const takeTurn = async () => {
+          const { held } = await locks.query()
+          const isElsewhere = held?.some((lock) => Number(lock.name?.split(`${name}:`)[1]) > has)
+          if (isElsewhere) await pause(GIVE_MS)
+          await ask()
+        }
+
+        /**
+         * Asks when no other tab does. One that does may be frozen, or its request may hang: who has waited for it queues
+         * for the next lock, too, so that one further tab asks, and not all that wait. No lock is stolen.
+         */
+        const queue = (n: number) => {
+          if (turn || signal.aborted) return
+          const inTurn = () => {
+            turn ??= takeTurn()
+            return Promise.race([turn, pause()])
+          }
+          // Refused by the browser.
+          locks.request(`${name}:ask:${n}`, { signal }, inTurn).catch(ask)
+          void pause(FIRST_WAIT_MS * 2 ** n).then(() => queue(n + 1))
+        }
+
+        post({ after: has })
+        queue(0)
+      }),
+
     /** The session has ended. With `tell`, the others give nothing more of what was asked for so far. */
-    async end(tell: boolean) {
-      page.removeEventListener('pagehide', onPageHide)
-      page.removeEventListener('pageshow', onPageShow)
-      leave()
-      if (!tell) return
-      name ??= await digestOf(key)
-      post({ stop: true })
+    end(tell: boolean) {
+      if (tell) post({ stop: true })
       leave()
     },
   }

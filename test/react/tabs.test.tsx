@@ -24,7 +24,7 @@ test('two tabs with a provider each, StrictMode and renders included, cost one b
   const tabs = [model.openTab(), model.openTab()]
   // Created once, outside of render.
   const functions = tabs.map(
-    (tab): FetchToken => createAcrossTabs({ fetchToken: asked, scope: '' }, () => tab.browser),
+    (tab): FetchToken => createAcrossTabs({ fetchToken: asked, scope: '' }, tab.browser),
   )
   const app = (fetchToken: FetchToken, user: string) => (
     <StrictMode>

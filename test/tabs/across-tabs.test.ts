@@ -1,8 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenSource, type TokenRequest } from '../../src/index.js'
 import { acrossTabs } from '../../src/tabs/index.js'
-import { GIVE_MS } from '../../src/tabs/room.js'
-import { FIRST_WAIT_MS } from '../../src/tabs/turn.js'
+import { FIRST_WAIT_MS, GIVE_MS } from '../../src/tabs/room.js'
 import { type Session, withSession } from '../../src/types.js'
 import { fakeClocks, HOUR, pass, SECOND, settle, watch } from '../world.js'
 import { modelWorld, synchronousDigests } from './world.js'
@@ -122,6 +121,19 @@ describe('one asks', () => {
     expect(Object(first.source.getState()).token).not.toBe('wyu_alice_1')
     expect(JSON.stringify(world.messages)).not.toMatch(/give":\[.+\].*wyu_alice_1.*wyu_alice_1/)
     closeAll(first, second)
+  })
+
+  test('whoever the user is: no name of a lock is one that browsers refuse', async () => {
+    for (let n = 0; n < 200; n++) {
+      const world = modelWorld()
+      const tabs = [world.openTab(n), world.openTab(n)]
+      const seen = ask(tabs)
+      await settle()
+      await pass(150)
+      expect(seen[0]?.outcome).toMatch(/^wyu/)
+      expect([n, world.seen.length]).toEqual([n, 1])
+      closeAll(...tabs)
+    }
   })
 
   test('a token without a lifetime is shared, too', async () => {
@@ -313,7 +325,7 @@ describe('never across', () => {
     watch(tab.token())
     await settle()
     await pass(SECOND)
-    for (const name of world.names) expect(name).toMatch(/^[\w-]{22}(:(ask:\d+|\d+))?$/)
+    for (const name of world.names) expect(name).toMatch(/^weavy-token:[\w-]{22}(:(ask:\d+|\d+))?$/)
     closeAll(tab)
   })
 })
@@ -322,22 +334,28 @@ describe('never across', () => {
 function callOf(tab: OpenTab, request: Partial<TokenRequest> = {}) {
   const end = new AbortController()
   const session: Session = { user: 'alice', signal: end.signal, over: undefined }
-  const call = (more: Partial<TokenRequest> = {}) =>
-    tab.across(
-      withSession(
-        {
-          refresh: false,
-          rejected: undefined,
-          user: 'alice',
-          held: undefined,
-          refused: undefined,
-          signal: new AbortController().signal,
-          ...request,
-          ...more,
-        },
-        session,
-      ),
-    )
+  const call = async (more: Partial<TokenRequest> = {}) => {
+    const over = new AbortController()
+    try {
+      return await tab.across(
+        withSession(
+          {
+            refresh: false,
+            rejected: undefined,
+            user: 'alice',
+            held: undefined,
+            refused: undefined,
+            signal: over.signal,
+            ...request,
+            ...more,
+          },
+          session,
+        ),
+      )
+    } finally {
+      over.abort()
+    }
+  }
   return { call, end: () => end.abort() }
 }
 
@@ -510,7 +528,7 @@ describe('a life', () => {
 
 describe('a hostile script of the same origin', () => {
   /** A tab that waits for a slow broker, and what it was told. */
-  async function attacked(forge: (id: string) => unknown) {
+  async function attacked(forge: () => unknown) {
     const world = modelWorld()
     world.broker.delayMs = 300
     const tab = world.openTab()
@@ -518,16 +536,15 @@ describe('a hostile script of the same origin', () => {
     await settle()
     await pass(5)
     const [name = ''] = world.names
-    const { want } = world.messages.find((message) => Object(message).want) as { want: string }
-    for (const forged of [forge(want)].flat()) world.send(name, forged)
+    for (const forged of [forge()].flat()) world.send(name, forged)
     await pass(SECOND)
     const state = tab.source.getState()
     closeAll(tab)
     return { seen, state, world }
   }
-  const give = (message: object) => (id: string) => ({
-    give: [id],
+  const give = (message: object) => () => ({
     at: Date.now(),
+    sent: Date.now(),
     access_token: 'wyu_forged',
     expires_in: 60,
     ...message,
@@ -541,31 +558,61 @@ describe('a hostile script of the same origin', () => {
   test.each([
     ['nothing', () => null],
     ['text', () => 'give'],
-    ['wrong shapes', (id: string) => ({ give: id, want: [id], stop: 0, at: {} })],
-    ['an answer to nobody', () => give({})('another')],
+    ['wrong shapes', () => ({ after: {}, stop: 0, at: {}, sent: [] })],
+    ['what was sent before the tab asked', give({ sent: Date.now() - SECOND })],
+    ['a token without the instant at which it was sent', give({ sent: undefined })],
     ['an API key', give({ access_token: 'wys_key' })],
     ['a token that is none', give({ access_token: { length: 5 } })],
     ['a token without end', give({ access_token: `wyu_${'x'.repeat(5000)}` })],
     ['no time left', give({ expires_in: 0 })],
     ['less than none', give({ expires_in: -1 })],
-    ['a life that is no number', give({ expires_in: 'long' })],
-    ['a life without end', give({ expires_in: Number.POSITIVE_INFINITY })],
-    ['a life that is not a number', give({ expires_in: Number.NaN })],
-    ['a life of null', give({ expires_in: null })],
-    ['a life in a list', give({ expires_in: [60] })],
-    ['a version from the future', give({ at: 1e300 })],
     ['no version', give({ at: Number.NaN })],
-    ['a sub that is none', give({ sub: 5 })],
   ])('says %s: nothing of it is taken', async (_, forge) => {
     const { seen } = await attacked(forge)
     expect(seen.outcome).toBe('wyu_alice_1')
   })
 
-  test('floods a tab that asks: it remembers a bounded number of questions, and answers them in one message', async () => {
-    const { seen, world } = await attacked(() => many(1000, (n) => ({ want: `${n}`, after: 0 })))
+  test.each([
+    ['no number', 'long'],
+    ['without end', Number.POSITIVE_INFINITY],
+    ['not a number', Number.NaN],
+    ['null', null],
+    ['a list', [60]],
+  ])('says a life that is %s: unknown, as it would be in an answer of the broker', async (_, expires_in) => {
+    const { state } = await attacked(give({ expires_in }))
+    expect(state).toMatchObject({ token: 'wyu_forged', expiresAt: null })
+  })
+
+  test('says a life of a billion years: it is cut, as that of the broker is', async () => {
+    const { state } = await attacked(give({ expires_in: 1e300 }))
+    expect(state).toMatchObject({ token: 'wyu_forged' })
+    expect(Object(state).expiresAt).toBeLessThan(Date.now() + 1e13 + 1)
+  })
+
+  test('says a version from the future: the next token that the tab asks for is shared again', async () => {
+    const world = modelWorld()
+    const tab = world.openTab()
+    watch(tab.token())
+    await settle()
+    await pass(5)
+    world.send([...world.names][0] as string, give({ at: 1e300 })())
+    await pass(10)
+    expect(tab.source.getState()).toMatchObject({ token: 'wyu_forged' })
+    watch(tab.ask({ rejected: 'wyu_forged' }))
+    await settle()
+    await pass(SECOND)
+    const newcomer = world.openTab()
+    const seen = watch(newcomer.token())
+    await settle()
+    await pass(10)
     expect(seen.outcome).toBe('wyu_alice_1')
-    const given = world.messages.flatMap((message) => Object(message).give ?? [])
-    expect(given).toHaveLength(64)
+    closeAll(tab, newcomer)
+  })
+
+  test('floods a tab that asks: it remembers nothing of it, and says its token once', async () => {
+    const { seen, world } = await attacked(() => many(1000, () => ({ after: 0 })))
+    expect(seen.outcome).toBe('wyu_alice_1')
+    expect(world.messages.filter((message) => Object(message).access_token)).toHaveLength(1)
   })
 
   test('says stop all the time: each tab asks for itself', async () => {
@@ -576,15 +623,18 @@ describe('a hostile script of the same origin', () => {
 
 describe('what is left', () => {
   const NOTHING = { channels: 0, locks: 0, listeners: 0 }
+  /** What a source that is open listens to. */
+  const SOURCES = 3
 
   test.each(['close', 'setUser'] as const)('after %s(): no channel, lock, listener or timer', async (end) => {
     const world = modelWorld()
     const tabs = await together(world, 2)
-    expect(tabs[0]?.left()).toEqual({ channels: 1, locks: 1, listeners: 2 })
+    expect(tabs[0]?.left()).toEqual({ channels: 1, locks: 1, listeners: SOURCES + 1 })
     for (const { source } of tabs) end === 'close' ? source.close() : source.setUser(undefined)
     await settle()
     await pass(2)
-    for (const tab of tabs) expect(tab.left()).toEqual(NOTHING)
+    for (const tab of tabs)
+      expect(tab.left()).toEqual({ ...NOTHING, listeners: end === 'close' ? 0 : SOURCES })
     closeAll(...tabs)
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -606,11 +656,14 @@ describe('what is left', () => {
   test('while the page is away: nothing; and when it is back it asks the broker before it takes a token', async () => {
     const world = modelWorld()
     const [tab, other] = (await together(world, 2)) as [OpenTab, OpenTab]
+    const seen = watch(tab.ask({ rejected: 'wyu_alice_1' }))
+    await settle()
+    await pass(5)
+    expect(world.seen).toHaveLength(2)
     tab.hide()
     await pass(2)
     expect(tab.left()).toMatchObject({ channels: 0, locks: 0 })
-    const seen = watch(tab.source.getToken({ rejected: 'wyu_alice_1' }))
-    watch(other.source.getToken({ rejected: 'wyu_alice_1' }))
+    watch(other.ask({ rejected: 'wyu_alice_1' }))
     await settle()
     await pass(SECOND)
     expect(other.source.getState()).toMatchObject({ token: 'wyu_alice_2' })

@@ -1,4 +1,4 @@
-import type { Browser } from '../../src/tabs/room.js'
+import type { Page } from '../../src/tabs/across-tabs.js'
 
 interface Waiting {
   readonly tab: object
@@ -56,7 +56,7 @@ export function modelBrowser(weather: Weather = CALM) {
   function openTab() {
     const tab = {}
     const page = new EventTarget()
-    const listeners = new Set<string>()
+    const listeners = new Set<unknown>()
     /** What is to be done when the tab runs again; `undefined` while it runs. */
     let later: (() => void)[] | undefined
     let isGone = false
@@ -97,6 +97,8 @@ export function modelBrowser(weather: Weather = CALM) {
     ) =>
       new Promise((resolve, reject) => {
         names.add(name)
+        // https://w3c.github.io/web-locks/#api-lock-manager-request
+        if (name.startsWith('-')) return reject(new DOMException(name, 'NotSupportedError'))
         const end = (settle: () => void) => {
           drop(held, name, one)
           run(settle)
@@ -128,20 +130,26 @@ export function modelBrowser(weather: Weather = CALM) {
       pending: [],
     })
 
-    const browser: Browser = {
-      BroadcastChannel: Channel,
-      locks: { request, query } as never,
-      page: {
-        addEventListener: (type: string, listener: () => void) => {
-          listeners.add(type)
-          page.addEventListener(type, listener)
-        },
-        removeEventListener: (type: string, listener: () => void) => {
-          listeners.delete(type)
-          page.removeEventListener(type, listener)
-        },
-      } as never,
+    const unlisten = (type: string, listener: () => void) => {
+      listeners.delete(listener)
+      page.removeEventListener(type, listener)
     }
+    const listen = (type: string, listener: () => void, { signal }: { signal?: AbortSignal } = {}) => {
+      if (signal?.aborted) return
+      listeners.add(listener)
+      page.addEventListener(type, listener)
+      signal?.addEventListener('abort', () => unlisten(type, listener))
+    }
+    const tell = (type: string, persisted: boolean) =>
+      page.dispatchEvent(Object.assign(new Event(type), { persisted }))
+    const browser = {
+      BroadcastChannel: Channel,
+      navigator: { locks: { request, query } as never },
+      document: {},
+      crypto: globalThis.crypto,
+      addEventListener: listen,
+      removeEventListener: unlisten,
+    } satisfies Page & { removeEventListener: unknown }
 
     const letGo = () => {
       for (const channel of channels) if (channel.tab === tab) channels.delete(channel)
@@ -171,12 +179,13 @@ export function modelBrowser(weather: Weather = CALM) {
       },
       /** The tab is closed, as a browser does it. */
       close() {
-        page.dispatchEvent(new Event('pagehide'))
+        tell('pagehide', false)
         isGone = true
         letGo()
       },
-      hide: () => page.dispatchEvent(new Event('pagehide')),
-      show: () => page.dispatchEvent(new Event('pageshow')),
+      /** The page goes into the back/forward cache, and comes back from there. */
+      hide: () => tell('pagehide', true),
+      show: () => tell('pageshow', true),
       /** What it leaves open. */
       left: () => ({
         channels: [...channels].filter((channel) => channel.tab === tab).length,

@@ -130,7 +130,7 @@ async function live(steps: readonly Step[], weather: { delays: readonly number[]
     const { user, tenant } = one
     const state = one.source.getState()
     const rejected = refuses && 'token' in state ? state.token : undefined
-    const call = one.source.getToken(rejected ? { rejected } : {}).then(
+    const call = one.ask(rejected ? { rejected } : {}).then(
       (value) => {
         if (value === rejected) problems.push('a token that was refused')
         check(value, user, tenant)
@@ -169,7 +169,7 @@ async function live(steps: readonly Step[], weather: { delays: readonly number[]
   if (pending.size) problems.push('a caller that was never told')
   const before = world.seen.length
   const signedIn = tabs.filter(({ user }) => user !== null)
-  const last = signedIn.map(({ source }) => source.getToken())
+  const last = signedIn.map((one) => one.ask())
   await pass(MINUTE)
   await Promise.all(last)
   const rooms = new Set(

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { beforeEach, vi } from 'vitest'
-import { createTokenSource, type FetchToken, type TokenRequest, type TokenSource } from '../../src/index.js'
+import {
+  createTokenSource,
+  type FetchToken,
+  type GetTokenOptions,
+  type TokenRequest,
+  type TokenSource,
+} from '../../src/index.js'
 import { type AcrossTabsOptions, createAcrossTabs } from '../../src/tabs/across-tabs.js'
 import { modelBrowser, type Tab, type Weather } from './browser.js'
 
@@ -76,12 +82,21 @@ export function modelWorld(weather?: Weather) {
           reject(signal.reason)
         })
       })
-    const across = createAcrossTabs(
-      { fetchToken, scope: '', ...options } as AcrossTabsOptions,
-      () => tab.browser,
-    )
+    const across = createAcrossTabs({ fetchToken, scope: '', ...options } as AcrossTabsOptions, tab.browser)
     const source: TokenSource = createTokenSource({ fetchToken: across, user })
-    return Object.assign(tab, { source, across, token: () => source.getToken() })
+    /** Here a source begins to listen to its page. */
+    const ask = (request?: GetTokenOptions) => {
+      Object.assign(globalThis, {
+        addEventListener: tab.browser.addEventListener,
+        removeEventListener: tab.browser.removeEventListener,
+      })
+      try {
+        return source.getToken(request)
+      } finally {
+        Object.assign(globalThis, { addEventListener: undefined, removeEventListener: undefined })
+      }
+    }
+    return Object.assign(tab, { source, across, ask, token: () => ask() })
   }
 
   const world = {
