@@ -50,12 +50,17 @@ export interface BrokerModel {
 /** Tabs of one browser, each with a source, and one broker. */
 export function modelWorld(weather?: Weather) {
   const model = modelBrowser(weather)
+  const pages: Tab['browser'][] = []
+  vi.stubGlobal('removeEventListener', (type: string, listener: () => void) => {
+    for (const page of pages) page.removeEventListener(type, listener)
+  })
   const seen: Seen[] = []
   const issued = new Map<string, Issued>()
   const broker: BrokerModel = { delayMs: 100, lifeS: 3600, answer: undefined, subOf: undefined }
 
   const openTab = (user: TokenRequest['user'] = 'alice', options: Partial<AcrossTabsOptions> = {}) => {
     const tab = model.openTab()
+    pages.push(tab.browser)
     const fetchToken: FetchToken = (request) =>
       new Promise((resolve, reject) => {
         const { signal, refresh } = request
@@ -86,14 +91,12 @@ export function modelWorld(weather?: Weather) {
     const source: TokenSource = createTokenSource({ fetchToken: across, user })
     /** Here a source begins to listen to its page. */
     const ask = (request?: GetTokenOptions) => {
-      Object.assign(globalThis, {
-        addEventListener: tab.browser.addEventListener,
-        removeEventListener: tab.browser.removeEventListener,
-      })
+      const { addEventListener } = globalThis
+      Object.assign(globalThis, { addEventListener: tab.browser.addEventListener })
       try {
         return source.getToken(request)
       } finally {
-        Object.assign(globalThis, { addEventListener: undefined, removeEventListener: undefined })
+        Object.assign(globalThis, { addEventListener })
       }
     }
     return Object.assign(tab, { source, across, ask, token: () => ask() })
