@@ -14,14 +14,15 @@ export interface Latest {
 export interface HeldSource {
   readonly source: TokenSource
   readonly latest: Latest
-  /** Whether a provider is mounted with it. */
-  isMounted(): boolean
   /** Makes the source the rendered user's, and opens it again when it was closed here. Called before any effect of a child. */
   follow(user: TokenSourceOptions['user'], sub: string | undefined): void
   /** The state, unless it is that of another user. */
   stateFor(user: TokenSourceOptions['user']): TokenState
-  /** Sees to it that there is a token from now on. Returns its undo, which ends a source that is `own`. */
-  mount(): () => void
+  /**
+   * Sees to it that there is a token from now on. Returns its undo, which ends a source that is `own`; `undefined` when
+   * another provider is mounted with it.
+   */
+  mount(): (() => void) | undefined
   /** Closes the source. */
   end(): void
 }
@@ -49,7 +50,6 @@ export function holdSource(
   return {
     source,
     latest,
-    isMounted: () => life === 'mounted',
     follow(next, sub) {
       if (life === 'over') {
         life = 'unmounted'
@@ -66,6 +66,7 @@ export function holdSource(
       return isSameUser(rendered, user) && state.status !== 'empty' ? state : EMPTY
     },
     mount() {
+      if (life === 'mounted') return undefined
       life = 'mounted'
       onMount()
       const unsubscribe = source.subscribe(fetchFirst)

@@ -32,34 +32,33 @@ const pending = {
 }
 
 /** The source for a provider's options: that of a render which was thrown away, or a new one. */
-export function ownSource(props: OwnOptions): HeldSource {
-  const { tokenUrl } = props
-  const options = { ...props, tokenUrl: tokenUrl?.toString() ?? tokenUrl }
+export function ownSource(options: OwnOptions): HeldSource {
+  const { tokenUrl, user } = options
   let inVain = 0
   for (const [held, earlier] of unmounted) {
     if (isSame(earlier, options)) return held
     const { status } = held.source.getState()
     const isAnswered = status !== 'empty' && status !== 'fetching'
-    if (isAnswered && earlier.tokenUrl === options.tokenUrl && Object.is(earlier.user, options.user))
-      inVain += 1
+    if (isAnswered && earlier.tokenUrl === tokenUrl && Object.is(earlier.user, user)) inVain += 1
   }
   if (inVain >= MAX_IN_VAIN)
     throw new Error(
       'A component below <WeavyTokenProvider> suspends until there is a token, and React renders the provider anew each time. Put a <Suspense> between the two.',
     )
 
-  const latest = { current: props }
+  const latest = { current: options }
   const source = createTokenSource(
-    tokenUrl === null ? { ...pending, user: props.user } : lateOptions({ ...props, tokenUrl }, latest),
+    tokenUrl === null ? { ...pending, user } : lateOptions({ ...options, tokenUrl }, latest),
   )
-  // On a server nothing is mounted, and the next render may be another user's.
-  if (typeof window === 'undefined') return holdSource(source, latest, true)
+  let timer: ReturnType<typeof setTimeout> | undefined
   const forget = () => {
     clearTimeout(timer)
     unmounted.delete(held)
   }
   const held = holdSource(source, latest, true, forget)
-  const timer = setTimeout(() => {
+  // On a server nothing is mounted, and the next render may be another user's.
+  if (typeof window === 'undefined') return held
+  timer = setTimeout(() => {
     forget()
     held.end()
   }, UNMOUNTED_MS)

@@ -50,24 +50,28 @@ type GivenSourceProps = { readonly source: TokenSource } & {
  * ```
  */
 export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement {
-  const { source: given, children, ...options } = props as unknown as AnyProps
-  const { tokenUrl, user, sub } = options
+  const { source: given, children, ...rest } = props as unknown as AnyProps
+  const { user, sub } = rest
+  // A URL that is made in each render is the same one.
+  const tokenUrl = rest.tokenUrl?.toString() ?? rest.tokenUrl
+  const options = { ...rest, tokenUrl }
   const isKnown = tokenUrl !== null
 
   const [round, nextRound] = useReducer((rounds: number) => rounds + 1, 0)
   // biome-ignore lint/correctness/useExhaustiveDependencies: only these make another source
   const held = useMemo(
     () => (given ? holdSource(given, { current: options }, false) : ownSource(options)),
-    [given, tokenUrl?.toString(), isKnown, round],
+    [given, tokenUrl, round],
   )
 
   useInsertionEffect(() => {
     held.latest.current = options
   })
   useEffect(() => {
+    const unmount = held.mount()
     // Another provider with the same options was quicker.
-    if (held.isMounted()) return nextRound()
-    return held.mount()
+    if (!unmount) nextRound()
+    return unmount
   }, [held])
 
   const shared = useMemo(() => {
