@@ -245,6 +245,7 @@ async function run(scenario: Scenario, rules: Rules, choose: (ways: number) => n
   world.begin(() => scenario.check(world))
   await goOn(() => 0)
   if (failure) throw (failure as { error: unknown }).error
+  if (working > 0) throw new Error('The check waits for ever')
 }
 
 /** Runs the scenario in every order and returns in how many. @throws with the choices that broke a promise */
