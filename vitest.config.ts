@@ -1,5 +1,6 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { chromium, firefox, webkit } from './test/browser/projects.js'
+import { isUnheard } from './test/browser/unheard.js'
 
 type Project = NonNullable<TestProjectInlineConfiguration['test']>
 
@@ -9,23 +10,21 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
   test: { testTimeout: 30_000, ...test },
 })
 
-/** Those that need a browser, Redis or the built package wait for the unit tests. Their files run one by one. */
-const WAITING = { fileParallelism: false, sequence: { groupOrder: 1 } }
+/**
+ * Those that need a browser, Redis or the built package wait for the unit tests. Most of their time they wait for seconds
+ * to pass, so three files run at once, whatever the machine.
+ */
+const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } }
+/** One page of each browser; scenarios that need nothing of the page run side by side in it. */
+const BROWSER = { ...WAITING, fileParallelism: false, maxConcurrency: 8 }
 
 /** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
 const OLD_UIKITS = 'test/browser/uikit-{25,27,31}.test.ts'
 
-/**
- * The UIKit hears of no failure of some of its own calls: one that a switch of the user ends, one of an instance that a
- * test has destroyed, a part of itself that loads when its server is gone.
- */
-const UNHEARD =
-  /^(The user was switched|Instance destroyed|Failed to fetch$|Importing a module script)|dynamically imported module/
-
 export default defineConfig({
   test: {
-    onUnhandledError({ message, VITEST_TEST_PATH = '' }: { message: string; VITEST_TEST_PATH?: string }) {
-      return !(VITEST_TEST_PATH.includes('test/browser/') && UNHEARD.test(message))
+    onUnhandledError(error: { message: string; stack?: string; VITEST_TEST_PATH?: string }) {
+      return !(error.VITEST_TEST_PATH?.includes('test/browser/') && isUnheard(error))
     },
     // The UIKit talks a lot.
     silent: 'passed-only',
@@ -80,26 +79,26 @@ export default defineConfig({
         hookTimeout: 60_000,
       }),
 
-      // Every file of test/browser runs in each engine. One page of each at a time: tokens live for seconds here.
+      // Every file of test/browser runs in each engine.
       chromium({
-        ...WAITING,
+        ...BROWSER,
         name: 'chromium',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
       firefox({
-        ...WAITING,
+        ...BROWSER,
         name: 'firefox',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
       webkit({
-        ...WAITING,
+        ...BROWSER,
         name: 'webkit',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
-      chromium({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
+      chromium({ ...BROWSER, name: 'old-uikits', include: [OLD_UIKITS] }),
     ],
   },
 })

@@ -1,22 +1,17 @@
 import { Weavy } from '@weavy/uikit-web'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { connectWeavy, createTokenSource, type TokenState } from 'weavy-token'
+import { messenger, type World } from './instances.js'
 import { every, startWorld } from './world.js'
 
-const LIFETIME_S = 4
+const LIFETIME_S = 3
 /** Only she can read it; her name bob finds in the room that they share. */
 const ALICES = 'Welcome, Alice'
 
-const undo: (() => void)[] = []
-afterEach(() => {
-  document.body.replaceChildren()
-  for (const step of undo.splice(0)) step()
-})
-
 /** A page of alice with a messenger, in a browser whose session becomes bob's while it goes on asking. */
-async function live(world: Awaited<ReturnType<typeof startWorld>>, weavy: Weavy) {
-  undo.push(() => weavy.destroy())
-  document.body.append(document.createElement('wy-messenger'))
+async function live(world: World, weavy: Weavy) {
+  world.defer(() => weavy.destroy())
+  messenger(world)
   expect((await weavy.fetch('/api/user?n=first')).status).toBe(200)
   await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 10_000)
   await world.signIn('bob')
@@ -32,7 +27,7 @@ async function live(world: Awaited<ReturnType<typeof startWorld>>, weavy: Weavy)
   return outcomes
 }
 
-const requestsOf = async (world: Awaited<ReturnType<typeof startWorld>>, uid: string) =>
+const requestsOf = async (world: World, uid: string) =>
   (await world.look()).weavy.filter(
     (request) => request.uid === uid && ['api', 'upload', 'negotiate', 'hub'].includes(request.kind),
   )
@@ -41,7 +36,7 @@ describe('the session becomes bob’s in another tab', () => {
   test('a connected page of alice sends nothing as bob; one failure, and setUser() goes on at once', async () => {
     await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
     const source = createTokenSource({ tokenUrl: world.tokenUrl, user: 'alice' })
-    undo.push(source.close)
+    world.defer(source.close)
     const states: TokenState[] = []
     source.subscribe((state) => states.push(state))
     const weavy = new Weavy({ url: world.weavyUrl })
@@ -61,7 +56,7 @@ describe('the session becomes bob’s in another tab', () => {
   test('without a user the source follows: what alice began is over, what comes is bob’s', async () => {
     await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
     const source = createTokenSource({ tokenUrl: world.tokenUrl })
-    undo.push(source.close)
+    world.defer(source.close)
     const weavy = new Weavy({ url: world.weavyUrl })
     connectWeavy(source, weavy)
 

@@ -1,6 +1,7 @@
 import type { Weavy } from '@weavy/uikit-web'
-import { afterEach } from 'vitest'
+import { expect } from 'vitest'
 import { connectWeavy, createTokenSource, type TokenSourceOptions, type WeavyLike } from 'weavy-token'
+import { isUnheard } from './unheard.js'
 import { sleep, type startWorld } from './world.js'
 
 /** What these tests use of a `Weavy` instance, the same in every version of the UIKit. */
@@ -18,6 +19,9 @@ export type WeavyConstructor = new (options: { url: string; tokenUrl?: string })
 
 export type World = Awaited<ReturnType<typeof startWorld>>
 
+/** What `using` looks for in WebKit, which has no such symbol yet. */
+const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
+
 /** Every GET has a URL of its own: browsers queue equal ones. */
 let serial = 0
 export const userPath = (query = '') => `/api/user?n=${serial++}${query}`
@@ -30,9 +34,14 @@ export const upload = async (weavy: WeavyInstance) => {
   return (await weavy.upload('/api/blobs', 'POST', body, '')).status
 }
 
-export const messenger = () => {
-  document.body.append(document.createElement('wy-messenger'))
+export const show = (world: World, name: string) => {
+  const element = document.createElement(name)
+  document.body.append(element)
+  world.defer(() => element.remove())
+  return element
 }
+
+export const messenger = (world: World) => void show(world, 'wy-messenger')
 
 /** The text of the page, that inside of components included. */
 export const visibleText = (root: Node = document.body): string =>
@@ -56,27 +65,41 @@ export const reasonOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error) => error,
   )
 
-/** Makes instances for one test each, and ends them after it. */
+/**
+ * Nobody handles what the UIKit's own calls reject with. Says at the end of its block that these were cut off by a
+ * switch, all of them.
+ */
+export function hearSwitch(): Disposable {
+  const codes = new Set<unknown>()
+  const hear = ({ reason }: PromiseRejectionEvent) => {
+    if (!isUnheard(Object(reason))) codes.add(reason?.code ?? String(reason))
+  }
+  window.addEventListener('unhandledrejection', hear)
+  return {
+    [dispose]() {
+      window.removeEventListener('unhandledrejection', hear)
+      codes.delete('superseded')
+      expect([...codes]).toEqual([])
+    },
+  }
+}
+
+/** Makes instances that end with their world. */
 export function instancesOf(Weavy: WeavyConstructor) {
-  const undo: (() => void)[] = []
-  afterEach(() => {
-    document.body.replaceChildren()
-    for (const step of undo.splice(0)) step()
-  })
-  const make = (options: ConstructorParameters<WeavyConstructor>[0]) => {
-    const weavy = new Weavy(options)
-    undo.push(() => weavy.destroy())
+  const make = (world: World, builtIn = {}) => {
+    const weavy = new Weavy({ url: world.weavyUrl, ...builtIn })
+    world.defer(() => weavy.destroy())
     return weavy
   }
   const sourceFor = (world: World, options?: Partial<TokenSourceOptions>) => {
     const source = createTokenSource({ tokenUrl: world.tokenUrl, ...options })
-    undo.push(source.close)
+    world.defer(source.close)
     return source
   }
   return {
     connected(world: World, options?: Partial<TokenSourceOptions>) {
       const source = sourceFor(world, options)
-      const weavy = make({ url: world.weavyUrl })
+      const weavy = make(world)
       connectWeavy(source, weavy)
       return { source, weavy }
     },
@@ -84,11 +107,11 @@ export function instancesOf(Weavy: WeavyConstructor) {
     plain(world: World, count: number) {
       const source = sourceFor(world)
       return [...Array(count)].map(() => {
-        const weavy = make({ url: world.weavyUrl })
+        const weavy = make(world)
         weavy.tokenFactory = source.createTokenFactory()
         return weavy
       })
     },
-    builtIn: (world: World) => make({ url: world.weavyUrl, tokenUrl: world.tokenUrl }),
+    builtIn: (world: World) => make(world, { tokenUrl: world.tokenUrl }),
   }
 }

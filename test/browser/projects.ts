@@ -2,10 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import type { BrowserProviderOption, InlineConfig } from 'vitest/node'
 import { find } from '../../scripts/browsers.mjs'
-import { commands } from './commands.js'
+import { commands, PROJECT_FLAG } from './commands.js'
 import { webkitGtk } from './webkit/provider.js'
 
-type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'sequence' | 'fileParallelism'>
+type ProjectOptions = Pick<
+  InlineConfig,
+  'name' | 'include' | 'exclude' | 'sequence' | 'fileParallelism' | 'maxConcurrency'
+>
 
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
 
@@ -63,8 +66,15 @@ const browser = (
 
 const launch = (launchOptions: object) => playwright({ launchOptions })
 
-export const chromium = (options: ProjectOptions) =>
-  browser('chromium', launch({ executablePath: find('chromium')?.path, args: CHROMIUM_FLAGS }), options)
+export const chromium = (options: ProjectOptions & { name: string }) =>
+  browser(
+    'chromium',
+    launch({
+      executablePath: find('chromium')?.path,
+      args: [...CHROMIUM_FLAGS, PROJECT_FLAG + options.name],
+    }),
+    options,
+  )
 
 /** The system's Firefox speaks to Playwright through a channel of its own. */
 export const firefox = (options: ProjectOptions) => {

@@ -9,7 +9,7 @@ import { every, refusedForToken, sleep, startWorld } from './world.js'
 const LIFETIME_S = 7
 /** Early, for requests that a busy machine holds back; in the second half of a life, when the broker replaces again. */
 const REFRESH_AHEAD_MS = 1500
-const EXPIRIES = 4
+const EXPIRIES = 2
 
 type Weavy = NonNullable<ReturnType<typeof useWeavy>>
 
@@ -70,7 +70,7 @@ const instanceOf = (page: ReturnType<typeof openPage>) =>
     return page.weavy as Weavy
   })
 
-test('a page sends no refused request over four expiries, with one broker request per token', async () => {
+test('a page sends no refused request over two expiries, with one broker request per token', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const page = openPage(world.weavyUrl, world.tokenUrl)
   const weavy = await instanceOf(page)

@@ -1,6 +1,7 @@
 import { Weavy } from '@weavy/uikit-web'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { connectWeavy, createTokenSource } from 'weavy-token'
+import { messenger, type World } from './instances.js'
 import { every, refusedForToken, startWorld } from './world.js'
 
 const LIFETIME_S = 4
@@ -8,15 +9,11 @@ const LIFETIME_S = 4
 const REFRESH_AHEAD_MS = 800
 const EXPIRIES = 4
 
-afterEach(() => {
-  document.body.replaceChildren()
-})
-
-/** Three instances on one page, a messenger among them, that ask Weavy all the time over four expiries. */
-async function live(weavys: Weavy[]) {
-  const messenger = document.createElement('wy-messenger')
-  document.body.append(messenger)
-  await every(100, (EXPIRIES + 0.5) * LIFETIME_S * 1000, async (n) => {
+/** Three instances on one page, a messenger among them, that ask Weavy all the time over that many expiries. */
+async function live(world: World, weavys: Weavy[], expiries: number) {
+  for (const weavy of weavys) world.defer(() => weavy.destroy())
+  messenger(world)
+  await every(100, (expiries + 0.5) * LIFETIME_S * 1000, async (n) => {
     const weavy = weavys[n % weavys.length] as Weavy
     const response = await weavy.fetch(`/api/user?n=${n}`)
     expect(response.status).toBe(200)
@@ -27,6 +24,7 @@ test('three connected instances send no refused request over four expiries, with
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const logged = (['log', 'info', 'warn', 'error', 'debug'] as const).map((level) => vi.spyOn(console, level))
   const source = createTokenSource({ tokenUrl: world.tokenUrl, refreshAheadMs: REFRESH_AHEAD_MS })
+  world.defer(source.close)
   const tokens = new Set<string>()
   source.subscribe((state) => {
     if (state.status === 'ready') tokens.add(state.token)
@@ -34,7 +32,7 @@ test('three connected instances send no refused request over four expiries, with
   const weavys = [1, 2, 3].map(() => new Weavy({ url: world.weavyUrl }))
   for (const weavy of weavys) connectWeavy(source, weavy)
 
-  await live(weavys)
+  await live(world, weavys, EXPIRIES)
 
   const report = await world.look()
   expect(refusedForToken(report)).toEqual([])
@@ -42,19 +40,15 @@ test('three connected instances send no refused request over four expiries, with
   expect(report.broker).toHaveLength(tokens.size)
   expect(report.hubUsers).not.toEqual([])
   await expectNoToken(logged.flatMap((spy) => spy.mock.calls))
-
-  for (const weavy of weavys) weavy.destroy()
-  source.close()
 })
 
 test('the built-in tokenUrl of the UIKit is refused at every expiry, in the same run', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const weavys = [1, 2, 3].map(() => new Weavy({ url: world.weavyUrl, tokenUrl: world.tokenUrl }))
 
-  await live(weavys)
+  await live(world, weavys, 2)
 
-  expect(refusedForToken(await world.look()).length).toBeGreaterThanOrEqual(EXPIRIES)
-  for (const weavy of weavys) weavy.destroy()
+  expect(refusedForToken(await world.look()).length).toBeGreaterThanOrEqual(2)
 })
 
 /** Looks for a user token wherever a page can keep one. */

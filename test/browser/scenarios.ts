@@ -25,7 +25,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
   describe('expiry', () => {
     // 50 requests need a while to leave, so the lead is a second at least.
     const burstAfterExpiry = async (world: World, weavy: WeavyInstance) => {
-      messenger()
+      messenger(world)
       expect(await get(weavy)).toBe(200)
       await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 10_000)
       await sleep(4500)
@@ -50,7 +50,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     })
   })
 
-  describe('revocation', () => {
+  describe.concurrent('revocation', () => {
     /** 20 requests are judged after all tokens were revoked, half of them three seconds later. */
     const revoked = async (world: World, weavy: WeavyInstance) => {
       expect(await get(weavy)).toBe(200)
@@ -77,7 +77,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     })
   })
 
-  test('a forbidden resource that is polled costs one refresh, and everything else keeps working', async () => {
+  test.concurrent('a forbidden resource that is polled costs one refresh, and everything else keeps working', async () => {
     await using world = await start(600)
     const { weavy } = connected(world)
     await world.forbid('/api/notifications')
@@ -96,7 +96,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     test('no request goes out as the old user, whose content is gone, and the hub reconnects as the new one', async () => {
       await using world = await start(600)
       const { source, weavy } = connected(world, { user: 'alice' })
-      messenger()
+      messenger(world)
       await vi.waitFor(async () => {
         expect(await get(weavy)).toBe(200)
         expect((await world.look()).hubUsers).toEqual(['alice'])
@@ -121,7 +121,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     test('after setUser(null) nothing of the old user is kept and no request goes out', async () => {
       await using world = await start(600)
       const { source, weavy } = connected(world, { user: 'alice' })
-      messenger()
+      messenger(world)
       await vi.waitFor(async () => {
         expect((await world.look()).hubUsers).toEqual(['alice'])
         expect(visibleText()).toContain('Welcome, Alice')
@@ -143,7 +143,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
 export function hardScenarios(Weavy: WeavyConstructor) {
   const { connected, plain } = instancesOf(Weavy)
 
-  describe('a broker in trouble', () => {
+  describe.concurrent('a broker in trouble', () => {
     test('that takes 3 s at each rotation delays no request by a second', async () => {
       await using world = await startWorld({ lifetimeSeconds: 10 })
       const { weavy } = connected(world, { refreshAheadMs: 5000 })
@@ -217,31 +217,31 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         if (kind === 'same-token') source.clear()
         await vi.waitFor(async () => expect(await get(weavy)).toBe(200), { timeout: 10_000, interval: 500 })
       })
+  })
 
-    test('that knows nobody any more is asked twice in 15 s at most, and all resumes after a sign-in', async () => {
-      await using world = await startWorld({ lifetimeSeconds: 4 })
-      const { source, weavy } = connected(world)
-      messenger()
-      expect(await get(weavy)).toBe(200)
-      const { broker } = await world.signIn(null)
-      const before = broker.length
-      let last: unknown
-      await every(500, 15_000, async () => {
-        last = await reasonOf(weavy.fetch(userPath()))
-      })
-      expect(last).toMatchObject({ code: 'signed_out' })
-      expect((await world.look()).broker.length - before).toBeLessThanOrEqual(2)
-      expect(source.getState()).toMatchObject({ status: 'signed-out' })
-      await world.signIn('alice')
-      source.clear()
-      expect(await get(weavy)).toBe(200)
+  test('a broker that knows nobody any more is asked twice in 15 s at most, and all resumes after a sign-in', async () => {
+    await using world = await startWorld({ lifetimeSeconds: 4 })
+    const { source, weavy } = connected(world)
+    messenger(world)
+    expect(await get(weavy)).toBe(200)
+    const { broker } = await world.signIn(null)
+    const before = broker.length
+    let last: unknown
+    await every(500, 15_000, async () => {
+      last = await reasonOf(weavy.fetch(userPath()))
     })
+    expect(last).toMatchObject({ code: 'signed_out' })
+    expect((await world.look()).broker.length - before).toBeLessThanOrEqual(2)
+    expect(source.getState()).toMatchObject({ status: 'signed-out' })
+    await world.signIn('alice')
+    source.clear()
+    expect(await get(weavy)).toBe(200)
   })
 
   test('a page that slept past the expiry wakes without a refused request', async () => {
     await using world = await startWorld({ lifetimeSeconds: 3 })
     const { weavy } = connected(world)
-    messenger()
+    messenger(world)
     expect(await get(weavy)).toBe(200)
     const { commands } = await import('vitest/browser')
     expect(await commands.sleepRenderers(6000)).toBeGreaterThan(0)
@@ -250,7 +250,7 @@ export function hardScenarios(Weavy: WeavyConstructor) {
     expect(refusedForToken(await world.look())).toEqual([])
   })
 
-  describe('ends', () => {
+  describe.concurrent('ends', () => {
     const surface = (weavy: WeavyInstance) => ({
       own: Object.getOwnPropertyNames(weavy).filter((name) =>
         ['getToken', 'fetch', 'destroy'].includes(name),
@@ -304,7 +304,7 @@ export function hardScenarios(Weavy: WeavyConstructor) {
     })
   })
 
-  describe('a plain factory, not connected', () => {
+  describe.concurrent('a plain factory, not connected', () => {
     test('refreshes after a refusal, and the same token for ever starts no loop', async () => {
       await using world = await startWorld({ lifetimeSeconds: 600 })
       const [weavy] = plain(world, 1) as [WeavyInstance]

@@ -15,13 +15,14 @@ declare module 'vitest/browser' {
 /** What `await using` looks for in WebKit, which has no such symbol yet. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
-/** A stand-in environment and broker of its own for one test, outside the browser. */
+/** A stand-in environment and broker of its own for one test, outside the browser. What was made in it ends with it. */
 export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> = {}) {
   const { id, weavyUrl, tokenUrl, sampleUrl } = await commands.startWorld({
     ...options,
     allowedOrigins: [location.origin],
   })
   const order = (next: WorldOrder) => commands.orderWorld(id, next)
+  const undo: (() => void)[] = []
   return {
     weavyUrl,
     tokenUrl,
@@ -33,7 +34,10 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
     forbid: (path: string, forbidden = true) => order({ do: 'forbid', path, forbidden }),
     dropHubs: () => order({ do: 'drop-hubs' }),
     signIn: (user: string | null) => order({ do: 'sign-in', user }),
+    /** To be done when this world ends. */
+    defer: (step: () => void) => void undo.push(step),
     [asyncDispose]: async () => {
+      for (const step of undo.reverse()) step()
       await order({ do: 'close' })
     },
   }

@@ -1,0 +1,13 @@
+/**
+ * Rejections that the UIKit leaves to nobody, and that say nothing about us: a test destroys an instance that connects
+ * its hub; the editor, which the UIKit loads late, is asked from the world of the page's first instance, which is gone.
+ */
+const UNHEARD: { message: RegExp; stack?: RegExp }[] = [
+  { message: /^Instance destroyed$/, stack: /connect.*uikit/ },
+  { message: /dynamically imported module: .*\/uikit-web\/.*editor/ },
+  // WebKit does not say which.
+  { message: /^Importing a module script failed\.$/ },
+]
+
+export const isUnheard = (error: { message: string; stack?: string }) =>
+  UNHEARD.some(({ message, stack }) => message.test(error.message) && (!stack || stack.test(error.stack ?? '')))
