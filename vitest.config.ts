@@ -15,8 +15,6 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
  * to pass, so three files run at once, whatever the machine.
  */
 const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } }
-/** One page of each browser; scenarios that need nothing of the page run side by side in it. */
-const BROWSER = { ...WAITING, fileParallelism: false, maxConcurrency: 8 }
 
 /** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
 const OLD_UIKITS = 'test/browser/uikit-{25,27,31}.test.ts'
@@ -81,24 +79,24 @@ export default defineConfig({
 
       // Every file of test/browser runs in each engine.
       chromium({
-        ...BROWSER,
+        ...WAITING,
         name: 'chromium',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
       firefox({
-        ...BROWSER,
+        ...WAITING,
         name: 'firefox',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
       webkit({
-        ...BROWSER,
+        ...WAITING,
         name: 'webkit',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
-      chromium({ ...BROWSER, name: 'old-uikits', include: [OLD_UIKITS] }),
+      chromium({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS], fileParallelism: true }),
     ],
   },
 })

@@ -6,7 +6,6 @@ import {
   messenger,
   quiet,
   reasonOf,
-  show,
   upload,
   userPath,
   visibleText,
@@ -102,7 +101,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     const burst = () =>
       [...Array(5)].map(async () => {
         const begun = performance.now()
-        expect(await get(weavy, '&delay=300')).toBe(200)
+        expect(await get(weavy, '&delay=200')).toBe(200)
         waits.push(performance.now() - begun)
       })
     for (let round = 0; round < 2; round++) {
@@ -112,17 +111,17 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       await sleep(2000)
     }
     expect((await world.look()).sample.filter(({ refresh }) => refresh)).toHaveLength(2)
-    // Two requests of 300 ms, and a refresh.
+    // Two requests of 200 ms, and a refresh.
     expect(Math.max(...waits)).toBeLessThan(1000)
   })
 
   describe.concurrent('alice’s request in the air when the app switches', () => {
     const sends = {
-      fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?delay=600', { method: 'POST', body: '{}' }),
+      fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?delay=1500', { method: 'POST', body: '{}' }),
       upload: (weavy: WeavyInstance) => {
         const body = new FormData()
         body.append('blob', new Blob(['hers']), 'hers.txt')
-        return weavy.upload('/api/blobs?delay=600', 'POST', body, '')
+        return weavy.upload('/api/blobs?delay=1500', 'POST', body, '')
       },
     }
     for (const [kind, send] of Object.entries(sends))
@@ -183,7 +182,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     test('a large file dropped on wy-files is not posted as bob, nor later', async () => {
       await using world = await start()
       const { source } = connected(world, { user: 'alice' })
-      const files = show(world, 'wy-files')
+      const files = world.show('wy-files')
       files.setAttribute('uid', 'shared-files')
       await vi.waitFor(
         async () => expect((await world.look()).weavy.some(({ path }) => /files/.test(path))).toBe(true),
@@ -315,6 +314,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       messenger(world)
       await appearsWithin(10_000, ALICES)
       await world.signIn('bob')
+      using _ = hearSwitch()
       source.setUser('bob')
       await sleep(2000)
       expect(contentOf(weavy)).not.toContain(ALICES)
@@ -385,7 +385,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     await using world = await start()
     const { source } = connected(world, { user: 'alice' })
     const { connectWeavy } = await import('weavy-token')
-    const element = show(world, 'wy-context')
+    const element = world.show('wy-context')
     element.setAttribute('url', world.weavyUrl)
     connectWeavy(source, element as never)
     messenger(world)
@@ -393,6 +393,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     await quiet(world)
     await world.signIn('bob')
     const before = (await world.look()).weavy.length
+    using _ = hearSwitch()
     source.setUser('bob')
     await appearsWithin(10_000, 'Welcome, Bob')
     const since = (await world.look()).weavy.slice(before).filter(({ kind }) => kind === 'api')

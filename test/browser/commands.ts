@@ -22,7 +22,8 @@ const startWorlds = () =>
 
 async function post<T>(path: string, body: unknown, method = 'POST'): Promise<T> {
   worldsUrl ??= startWorlds()
-  const headers = { 'Content-Type': 'application/json' }
+  // A kept connection may be closed just as it is used again.
+  const headers = { 'Content-Type': 'application/json', Connection: 'close' }
   const response = await fetch((await worldsUrl) + path, {
     method,
     headers,

@@ -1,7 +1,7 @@
 import { Weavy } from '@weavy/uikit-web'
 import { describe, expect, test, vi } from 'vitest'
 import { connectWeavy, createTokenSource, type TokenState } from 'weavy-token'
-import { messenger, type World } from './instances.js'
+import { hearSwitch, messenger, type World } from './instances.js'
 import { every, startWorld } from './world.js'
 
 const LIFETIME_S = 3
@@ -42,6 +42,7 @@ describe('the session becomes bob’s in another tab', () => {
     const weavy = new Weavy({ url: world.weavyUrl })
     connectWeavy(source, weavy)
 
+    using _ = hearSwitch()
     const outcomes = await live(world, weavy)
 
     expect(await requestsOf(world, 'bob')).toEqual([])
@@ -60,6 +61,7 @@ describe('the session becomes bob’s in another tab', () => {
     const weavy = new Weavy({ url: world.weavyUrl })
     connectWeavy(source, weavy)
 
+    using _ = hearSwitch()
     const outcomes = await live(world, weavy)
 
     expect(outcomes).toContain('bob')

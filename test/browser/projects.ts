@@ -7,7 +7,7 @@ import { webkitGtk } from './webkit/provider.js'
 
 type ProjectOptions = Pick<
   InlineConfig,
-  'name' | 'include' | 'exclude' | 'sequence' | 'fileParallelism' | 'maxConcurrency'
+  'name' | 'include' | 'exclude' | 'sequence' | 'maxWorkers' | 'fileParallelism'
 >
 
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
@@ -22,11 +22,11 @@ const CHROMIUM_FLAGS = [
   '--disable-sync',
 ]
 
-/** Real browsers run the built files, next to the real UIKit. */
+/** Real browsers run the built files, next to the real UIKit, in one page at a time unless told otherwise. */
 const browser = (
   engine: 'chromium' | 'firefox' | 'webkit',
   provider: BrowserProviderOption,
-  options: ProjectOptions,
+  { fileParallelism = false, ...options }: ProjectOptions,
 ) => ({
   resolve: {
     alias: [
@@ -53,9 +53,12 @@ const browser = (
   test: {
     ...options,
     testTimeout: 90_000,
+    // Scenarios that need nothing of the page run side by side in it.
+    maxConcurrency: 8,
     browser: {
       enabled: true,
       headless: true,
+      fileParallelism,
       screenshotFailures: false,
       provider,
       instances: [{ browser: engine }],

@@ -4,6 +4,7 @@ import { createRoot } from 'react-dom/client'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { TokenSource } from 'weavy-token'
 import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { hearSwitch } from './instances.js'
 import { every, refusedForToken, sleep, startWorld } from './world.js'
 
 const LIFETIME_S = 7
@@ -101,6 +102,7 @@ test('another user sees and sends nothing of the one before, and null stops all 
   expect(old).toMatch(/^wyu_/)
 
   const { weavy: sentBefore } = await world.signIn('bob')
+  using _ = hearSwitch()
   page.signIn('bob')
   await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 15_000)
   expect((await weavy.fetch('/api/user?as=bob')).status).toBe(200)

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { connectWeavy, createTokenSource } from 'weavy-token'
 import {
   get,
+  hearSwitch,
   instancesOf,
   messenger,
   quiet,
@@ -106,6 +107,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
       await world.signIn('bob')
       const before = (await world.look()).weavy.length
 
+      using _ = hearSwitch()
       source.setUser('bob')
       expect(await get(weavy)).toBe(200)
 
@@ -127,6 +129,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
         expect(visibleText()).toContain('Welcome, Alice')
       }, 10_000)
       await quiet(world)
+      using _ = hearSwitch()
       source.setUser(null)
       const before = (await world.look()).weavy.length
       expect(await reasonOf(weavy.fetch(userPath()))).toMatchObject({ code: 'signed_out' })

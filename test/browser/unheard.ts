@@ -10,4 +10,6 @@ const UNHEARD: { message: RegExp; stack?: RegExp }[] = [
 ]
 
 export const isUnheard = (error: { message: string; stack?: string }) =>
-  UNHEARD.some(({ message, stack }) => message.test(error.message) && (!stack || stack.test(error.stack ?? '')))
+  UNHEARD.some(
+    ({ message, stack }) => message.test(error.message) && (!stack || stack.test(error.stack ?? '')),
+  )

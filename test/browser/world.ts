@@ -23,6 +23,7 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
   })
   const order = (next: WorldOrder) => commands.orderWorld(id, next)
   const undo: (() => void)[] = []
+  const elements: Element[] = []
   return {
     weavyUrl,
     tokenUrl,
@@ -36,8 +37,16 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
     signIn: (user: string | null) => order({ do: 'sign-in', user }),
     /** To be done when this world ends. */
     defer: (step: () => void) => void undo.push(step),
+    /** Puts an element on the page, until this world ends. */
+    show(name: string) {
+      const element = document.createElement(name)
+      elements.push(element)
+      document.body.append(element)
+      return element
+    },
     [asyncDispose]: async () => {
-      for (const step of undo.reverse()) step()
+      for (const element of elements) element.remove()
+      for (const step of undo) step()
       await order({ do: 'close' })
     },
   }
