@@ -1,8 +1,9 @@
 import { copyBody, isStream } from './copy-body.js'
+import { internalsOf } from './internals.js'
 import { joinSignals } from './join-signals.js'
 import { expectLasting } from './session.js'
 import { secureUrl } from './token-url.js'
-import { internalsOf, type TokenSource } from './types.js'
+import type { TokenSource } from './types.js'
 
 /** Options of {@link createAuthorizedFetch}. */
 export interface AuthorizedFetchOptions {

@@ -1,5 +1,5 @@
 import type { TokenError } from './errors.js'
-import type { Session } from './types.js'
+import type { Session } from './internals.js'
 
 /** A session, and how it ends. */
 export interface OwnSession extends Session {

@@ -1,4 +1,5 @@
-import type { SourceInternals, TokenFactory } from './types.js'
+import type { SourceInternals } from './internals.js'
+import type { TokenFactory } from './types.js'
 
 /** A factory for one consumer. It names the token that it handed out, so no user and no `clear()` brings that back. */
 export function factoryFor({

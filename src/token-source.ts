@@ -3,6 +3,7 @@ import { ask } from './ask.js'
 import { brokerOf } from './broker-request.js'
 import { msSince, readClock } from './clock.js'
 import { createDigests } from './digests.js'
+import { type SourceInternals, withInternals, withSession } from './internals.js'
 import { callOut, createListeners } from './listeners.js'
 import type { Effect, Event, Sending } from './machine/events.js'
 import { beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
@@ -10,16 +11,7 @@ import { step } from './machine/step.js'
 import { beginSession, expectLasting, type OwnSession } from './session.js'
 import { settingsOf } from './settings.js'
 import { factoryFor } from './token-factory.js'
-import {
-  type GetTokenOptions,
-  type RefusedEvent,
-  type SourceInternals,
-  type TokenSource,
-  type TokenSourceOptions,
-  type TokenState,
-  withInternals,
-  withSession,
-} from './types.js'
+import type { GetTokenOptions, RefusedEvent, TokenSource, TokenSourceOptions, TokenState } from './types.js'
 import { createWaiters } from './waiters.js'
 import { onWake } from './wake.js'
 

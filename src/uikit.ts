@@ -1,4 +1,5 @@
-import { internalsOf, type TokenSource } from './types.js'
+import { internalsOf } from './internals.js'
+import type { TokenSource } from './types.js'
 import { type Connection, connect } from './uikit/connection.js'
 import { instanceOf, type WeavyLike } from './uikit/weavy.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { internalsOf } from '../src/types.js'
+import { internalsOf } from '../src/internals.js'
 import { digestOf } from '../src/wire.js'
 import { byScript, fakeClocks, HOUR, pass, SECOND, settle, stubPage, watch } from './world.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenSource, type TokenSourceOptions } from '../src/index.js'
-import { internalsOf } from '../src/types.js'
+import { internalsOf } from '../src/internals.js'
 import {
   byHand,
   byScript,

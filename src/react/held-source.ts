@@ -1,6 +1,6 @@
 import type { TokenSource, TokenSourceOptions, TokenState } from 'weavy-token'
+import { internalsOf } from '../internals.js'
 import { isSameUser } from '../machine/subs.js'
-import { internalsOf } from '../types.js'
 
 /** One reference for every `empty`, so that going from one to another renders nothing. */
 export const EMPTY: TokenState = Object.freeze({ status: 'empty' })

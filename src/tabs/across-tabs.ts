@@ -1,6 +1,7 @@
 import { brokerOf } from '../broker-request.js'
+import { type Session, sessionOf } from '../internals.js'
 import { secureUrl } from '../token-url.js'
-import { type FetchToken, type Session, sessionOf, type TokenSourceOptions } from '../types.js'
+import type { FetchToken, TokenSourceOptions } from '../types.js'
 import { digestOf } from '../wire.js'
 import { PROTOCOL } from './message.js'
 import { type Browser, createRoom, type Room } from './room.js'

@@ -1,5 +1,5 @@
 import { createTokenSource, type FetchToken, type TokenSource, type TokenSourceOptions } from 'weavy-token'
-import { internalsOf } from '../types.js'
+import { internalsOf } from '../internals.js'
 import { type Answer, createTestTokens, errorOf, isFailure } from './answer.js'
 
 /** Options of {@link createTestTokenSource}: those of a token source that do not say how to ask a broker. */

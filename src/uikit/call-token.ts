@@ -1,5 +1,5 @@
+import type { Session, SourceInternals } from '../internals.js'
 import { expectLasting } from '../session.js'
-import type { Session, SourceInternals } from '../types.js'
 import type { Forbidden } from './forbidden.js'
 
 /** What became of the UIKit's wish for another token. */

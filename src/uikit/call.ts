@@ -1,6 +1,6 @@
+import type { SourceInternals } from '../internals.js'
 import { joinSignals } from '../join-signals.js'
 import { expectLasting } from '../session.js'
-import type { SourceInternals } from '../types.js'
 import { createCallToken } from './call-token.js'
 import type { Forbidden } from './forbidden.js'
 import { type CallName, type Calls, viewOf } from './view.js'

@@ -1,5 +1,6 @@
+import { internalsOf, type Session, type SourceInternals } from '../internals.js'
 import { factoryFor } from '../token-factory.js'
-import { internalsOf, type Session, type SourceInternals, type TokenSource } from '../types.js'
+import type { TokenSource } from '../types.js'
 import { call } from './call.js'
 import { createContent } from './content.js'
 import { createForbidden } from './forbidden.js'

@@ -1,5 +1,5 @@
 import type { TokenError } from '../errors.js'
-import type { Session } from '../types.js'
+import type { Session } from '../internals.js'
 import type { WeavyLike } from './weavy.js'
 
 /** Of whom the content is that the UIKit keeps in `sessionStorage`. Missing: nobody knows. */

@@ -1,5 +1,5 @@
+import type { Session } from '../internals.js'
 import { expectLasting } from '../session.js'
-import type { Session } from '../types.js'
 import type { WeavyLike } from './weavy.js'
 
 /** What the UIKit's requests go through. Whatever a version has of it reaches its token through `this`. */

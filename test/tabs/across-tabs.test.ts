@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenSource, type TokenRequest } from '../../src/index.js'
+import { type Session, withSession } from '../../src/internals.js'
 import { acrossTabs } from '../../src/tabs/index.js'
 import { FIRST_WAIT_MS, GIVE_MS } from '../../src/tabs/room.js'
-import { type Session, withSession } from '../../src/types.js'
 import { fakeClocks, HOUR, pass, SECOND, settle, watch } from '../world.js'
 import { modelWorld, synchronousDigests } from './world.js'
 
