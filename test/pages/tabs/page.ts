@@ -10,18 +10,22 @@ const tab = {
   /** How long the first request of the UIKit took. */
   firstMs: undefined as number | undefined,
   last: undefined as Promise<unknown> | undefined,
+  /** How long each request to the broker took, as this page saw it. */
+  tookMs: [] as number[],
+  /** How long the tab stands still, as a frozen one does, when it has sent its next request to the broker. */
+  freezeMs: 0,
 
   start(
     options: AcrossTabsOptions & {
-      plain?: boolean
       weavyUrl?: string
       user?: string | null
+      sub?: string
       aheadMs?: number
     },
   ) {
-    const { plain, weavyUrl, user = 'alice', aheadMs, ...across } = options
-    const asked = plain ? { tokenUrl: across.tokenUrl } : { fetchToken: acrossTabs(across) }
-    tab.source = createTokenSource({ ...asked, user, refreshAheadMs: aheadMs })
+    const { weavyUrl, user = 'alice', sub, aheadMs, ...across } = options
+    const fetchToken = acrossTabs({ ...across, fetch: tab.fetch })
+    tab.source = createTokenSource({ fetchToken, user, sub, refreshAheadMs: aheadMs })
     if (!weavyUrl) return
     const weavy = new Weavy({ url: weavyUrl })
     connectWeavy(tab.source, weavy)
@@ -40,6 +44,24 @@ const tab = {
     setInterval(() => void ask(), 200)
   },
 
+  async fetch(input: RequestInfo | URL, init?: RequestInit) {
+    // The second look at a request that failed, which is what one looks like whose page is left.
+    if (init?.redirect === 'manual') navigator.sendBeacon('/looked')
+    const began = performance.now()
+    const { freezeMs } = tab
+    tab.freezeMs = 0
+    if (freezeMs)
+      setTimeout(() => {
+        const end = Date.now() + freezeMs
+        while (Date.now() < end);
+      }, 50)
+    try {
+      return await fetch(input, init)
+    } finally {
+      tab.tookMs.push(performance.now() - began)
+    }
+  },
+
   /** Asks for a token; resolves with how long it took and where its digest starts, never with the token. */
   async ask(rejected?: boolean) {
     const { source } = tab
@@ -51,12 +73,18 @@ const tab = {
     return { ms: performance.now() - began, token: [...new Uint8Array(bytes.slice(0, 4))].join() }
   },
 
-  /** Stands still, as a frozen tab does. */
-  freeze(ms: number) {
-    setTimeout(() => {
-      const end = Date.now() + ms
-      while (Date.now() < end);
-    })
+  /** Says what a hostile script of the same origin might, very often, on the channel that the locks name. */
+  async flood() {
+    const { held = [] } = await navigator.locks.query()
+    const [, name] = /^(weavy-token:[^:]+):/.exec(held[0]?.name ?? '') ?? []
+    if (!name) throw new Error('No lock names a channel.')
+    const channel = new BroadcastChannel(name)
+    const now = Date.now()
+    for (let n = 0; n < 2000; n++) {
+      channel.postMessage({ after: 0 })
+      channel.postMessage({ at: now + n, sent: now + 1e6, access_token: `wys_${n}`, expires_in: 1e300 })
+      channel.postMessage({ at: {}, sent: [], after: {}, stop: 0, access_token: { length: 5 } })
+    }
   },
 
   /** Every place in which a page can keep something, as text. */

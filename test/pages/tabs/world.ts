@@ -25,6 +25,13 @@ export async function buildPage(): Promise<string> {
   return outputFiles[0]?.text ?? readFileSync(path('page.ts'), 'utf8')
 }
 
+/** The same page as another version of the library has it. */
+const ofOtherProtocol = (script: string): string => {
+  const other = script.replace('PROTOCOL = 1', 'PROTOCOL = 2')
+  if (other === script) throw new Error('The protocol is not found in the page.')
+  return other
+}
+
 /** It goes back by itself, because not every driver notices a page that comes from the cache. */
 const OTHER = `<!doctype html><title>Another page</title><script>
   addEventListener('load', () => setInterval(async () => {
@@ -50,10 +57,18 @@ export async function startWorld(
   engine: Engine,
   script: string,
   options: { lifetimeSeconds?: number; delayMs?: number } = {},
+  atEnd: (end: () => Promise<void>) => void = onTestFinished,
 ) {
   const { lifetimeSeconds = null, delayMs = 0 } = options
   const app = new Hono()
-  app.get('/page.js', (c) => c.body(script, 200, { 'Content-Type': 'text/javascript' }))
+  const javascript = { 'Content-Type': 'text/javascript' }
+  app.get('/page.js', (c) => c.body(script, 200, javascript))
+  app.get('/other-protocol.js', (c) => c.body(ofOtherProtocol(script), 200, javascript))
+  let looked = 0
+  app.post('/looked', (c) => {
+    looked += 1
+    return c.body(null, 204)
+  })
   app.get('/favicon.ico', (c) => c.body(null, 204))
   let mayGoBack = false
   /** Pages that came back from the back/forward cache and have a token. */
@@ -65,14 +80,16 @@ export async function startWorld(
   })
   app.get('/other', (c) => c.html(OTHER))
   app.get('/', (c) =>
-    c.html('<!doctype html><title>A tab</title><script type="module" src="/page.js"></script>'),
+    c.html(
+      `<!doctype html><title>A tab</title><script type="module" src="/${c.req.query('script') ?? 'page'}.js"></script>`,
+    ),
   )
   const server = await listen(app.fetch)
   const world = await createWorld({ allowedOrigins: [server.url], lifetimeSeconds })
   const slow = (ms: number): Fault | null => (ms ? { kind: 'slow', ms } : null)
   world.broker.fault = slow(delayMs)
   const tabs: Tab[] = []
-  onTestFinished(async () => {
+  atEnd(async () => {
     for (const tab of tabs) await tab.close().catch(() => {})
     await Promise.all([server.close(), world.close()])
   })
@@ -83,6 +100,12 @@ export async function startWorld(
     url: server.url,
     /** Requests of tabs that were answered, or are on their way. */
     asked: () => world.broker.requests.length,
+    /** Requests among them that a page made when one had failed. */
+    looked: () => looked,
+    /** Whoever is signed in from now on. */
+    signIn: (user: string) => {
+      world.user = user
+    },
     shown,
     letGoBack() {
       mayGoBack = true
@@ -90,8 +113,8 @@ export async function startWorld(
     slow: (ms: number) => {
       world.broker.fault = slow(ms)
     },
-    async open(): Promise<Tab> {
-      const page = await engine.open(server.url)
+    async open(script = 'page'): Promise<Tab> {
+      const page = await engine.open(`${server.url}/?script=${script}`)
       // The module has run when `load` is over.
       const tab: Tab = Object.assign(page, {
         start: async (more: object = {}) => {

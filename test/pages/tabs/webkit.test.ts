@@ -1,0 +1,3 @@
+import { tabScenarios } from './scenarios.js'
+
+tabScenarios('webkit')
