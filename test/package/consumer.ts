@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,9 @@ export interface Consumer {
   remove(): Promise<void>
 }
 
+/** What no package has in it. */
+const UNPACKED = ['.git', 'coverage', 'demo', 'node_modules', 'test']
+
 /**
  * Packs the built library as npm would publish it, and installs the tarball into an empty project outside of the
  * repository. Its dependencies come from the repository's own node_modules, so no registry is asked.
@@ -33,7 +36,11 @@ export async function createConsumer(): Promise<Consumer> {
   const npm = async (cwd: string, ...args: string[]) =>
     (await run('npm', [...args, '--loglevel=error'], { cwd })).stdout
 
-  const [packed] = JSON.parse(await npm(root, 'pack', '--json', '--pack-destination', base)) as [
+  // In a copy: npm's scripts make folders that would stand in the way of other tests.
+  const source = join(base, 'source')
+  for (const name of await readdir(root))
+    if (!UNPACKED.includes(name)) await cp(join(root, name), join(source, name), { recursive: true })
+  const [packed] = JSON.parse(await npm(source, 'pack', '--json', '--pack-destination', base)) as [
     { filename: string; files: { path: string }[] },
   ]
   const tarball = join(base, packed.filename)
