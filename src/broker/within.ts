@@ -7,12 +7,14 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
-/** After what has arrived by now: in a process that was busy, timers ring before its sockets are looked at. */
-const afterArrivals: (callback: () => void) => unknown = (callback) =>
-  'setImmediate' in globalThis ? globalThis.setImmediate(callback) : setTimeout(callback)
+/** For what a process that was busy has not sent or not read yet, while its timers ran. */
+const GRACE_MS = 200
+/** A timer that rings so much too late says that the process was busy. */
+const LATE_MS = 50
 
 /**
- * Settles as `work` does, or rejects with {@link TimeoutError} after `ms`. What `work` does later is ignored.
+ * Settles as `work` does, or rejects with {@link TimeoutError} after `ms`, a moment later in a process that was busy. What
+ * `work` does later is ignored.
  *
  * What is there already costs no timer: a value is returned as it is, a settled promise is heard before one is set.
  */
@@ -31,9 +33,12 @@ export function within<T>(ms: number, work: T | PromiseLike<T>): T | Promise<T> 
     Promise.resolve(work).then(settle(resolve), settle(reject))
     queueMicrotask(() => {
       if (isSettled) return
-      const due = performance.now() + ms
+      const lateFrom = performance.now() + ms + LATE_MS
       const giveUp = () => reject(new TimeoutError(`Not settled within ${ms} ms`))
-      timer = setTimeout(() => (performance.now() > due ? afterArrivals(giveUp) : giveUp()), ms)
+      timer = setTimeout(() => {
+        if (performance.now() < lateFrom) giveUp()
+        else timer = setTimeout(giveUp, GRACE_MS)
+      }, ms)
     })
   })
 }
