@@ -5,7 +5,17 @@ import { text } from 'node:stream/consumers'
 import { AbortController as PolyfilledAbortController } from 'abort-controller'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest'
 import {
   createAuthorizedFetch,
   createTokenSource,
@@ -67,7 +77,7 @@ describe('against a scripted Weavy', () => {
   const paths = () => received.map(({ path }) => path)
   const bearers = () => received.map(({ authorization }) => authorization)
 
-  it('adds the token and resolves a relative URL against weavyUrl', async () => {
+  test('adds the token and resolves a relative URL against weavyUrl', async () => {
     const { source } = createBroker()
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
     const response = await weavyFetch('/api/user?x=1', { headers: { 'x-kept': 'yes' } })
@@ -79,7 +89,7 @@ describe('against a scripted Weavy', () => {
     expect(new Set(bearers())).toEqual(new Set(['Bearer wyu_1']))
   })
 
-  it('names the refused token once and sends the request again with the new one', async () => {
+  test('names the refused token once and sends the request again with the new one', async () => {
     const { source, fetchToken } = createBroker()
     revoke('wyu_1')
     const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
@@ -91,7 +101,7 @@ describe('against a scripted Weavy', () => {
     ])
   })
 
-  it('sends a request at most twice: a second 401 is the answer', async () => {
+  test('sends a request at most twice: a second 401 is the answer', async () => {
     const { source } = createBroker()
     revoke('wyu_1', 'wyu_2')
     const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
@@ -99,7 +109,7 @@ describe('against a scripted Weavy', () => {
     expect(received).toHaveLength(2)
   })
 
-  it('refreshes once for 20 requests whose refusals arrive late, one after the other', async () => {
+  test('refreshes once for 20 requests whose refusals arrive late, one after the other', async () => {
     const { source, fetchToken } = createBroker()
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
     const gates = Array.from({ length: 20 }, deferred)
@@ -125,7 +135,7 @@ describe('against a scripted Weavy', () => {
     expect(received).toHaveLength(40)
   })
 
-  it('passes a 403 through without a word to the broker', async () => {
+  test('passes a 403 through without a word to the broker', async () => {
     const { source, fetchToken } = createBroker()
     answer = () => new HttpResponse('forbidden', { status: 403 })
     const response = await createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/secret')
@@ -136,7 +146,7 @@ describe('against a scripted Weavy', () => {
 
   const form = new FormData()
   form.set('field', 'text in a form')
-  it.each<[string, BodyInit, string]>([
+  test.each<[string, BodyInit, string]>([
     ['a string', 'text', 'text'],
     ['a Blob', new Blob(['text of a blob']), 'text of a blob'],
     ['URLSearchParams', new URLSearchParams({ a: '1', b: '2' }), 'a=1&b=2'],
@@ -152,7 +162,7 @@ describe('against a scripted Weavy', () => {
     for (const request of received) expect(request.body).toContain(expected)
   })
 
-  it('sends the body of a Request whole, twice, also of one that was made of a stream', async () => {
+  test('sends the body of a Request whole, twice, also of one that was made of a stream', async () => {
     const { source } = createBroker()
     revoke('wyu_1')
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
@@ -169,7 +179,7 @@ describe('against a scripted Weavy', () => {
     ])
   })
 
-  it('refuses to send a stream again in place of an empty body, and has a new token for the next call', async () => {
+  test('refuses to send a stream again in place of an empty body, and has a new token for the next call', async () => {
     const { source } = createBroker()
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
     const upload = () =>
@@ -189,7 +199,7 @@ describe('against a scripted Weavy', () => {
     ])
   })
 
-  it.each([
+  test.each([
     ['a plain object', { Authorization: 'Bearer wyu_mine' }],
     ['a Headers object', new Headers({ authorization: 'Basic x' })],
   ])('refuses the caller’s own Authorization in %s, without asking for a token', async (_, headers) => {
@@ -201,7 +211,7 @@ describe('against a scripted Weavy', () => {
     expect(fetchToken).not.toHaveBeenCalled()
   })
 
-  it.each([
+  test.each([
     'https://elsewhere.example/api/user',
     'http://weavy.example/api/user',
     'https://weavy.example:8443/api/user',
@@ -216,7 +226,7 @@ describe('against a scripted Weavy', () => {
     expect(fetchToken).not.toHaveBeenCalled()
   })
 
-  it('rejects with the TokenError when there is no token to begin with', async () => {
+  test('rejects with the TokenError when there is no token to begin with', async () => {
     const { source } = createBroker()
     source.setUser(null)
     const call = createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/user')
@@ -225,7 +235,7 @@ describe('against a scripted Weavy', () => {
     expect(received).toEqual([])
   })
 
-  it('answers with the 401, body and all, when only the refresh fails', async () => {
+  test('answers with the 401, body and all, when only the refresh fails', async () => {
     const { source, fetchToken } = createBroker()
     await source.getToken()
     fetchToken.mockRejectedValue(new TokenError('signed_out', 'Sign in again.', { status: 401 }))
@@ -244,7 +254,7 @@ describe('against a scripted Weavy', () => {
     const post = (source: TokenSource) =>
       createAuthorizedFetch(source, { weavyUrl: WEAVY })('/api/messages', { method: 'POST', body: 'mine' })
 
-    it.each(Object.entries(others))(
+    test.each(Object.entries(others))(
       'after %s at any microtask of a call it is superseded, and nothing more is sent',
       async (_, end) => {
         for (let microtasks = 0; microtasks < 30; microtasks++) {
@@ -262,7 +272,7 @@ describe('against a scripted Weavy', () => {
       },
     )
 
-    it.each([401, 403, 200])(
+    test.each([401, 403, 200])(
       'a late %i is no answer, and asks the new user’s broker for nothing',
       async (status) => {
         const { source, fetchToken } = createBroker()
@@ -276,7 +286,7 @@ describe('against a scripted Weavy', () => {
       },
     )
 
-    it('also through a fetch that does not know signals', async () => {
+    test('also through a fetch that does not know signals', async () => {
       const { source, fetchToken } = createBroker()
       const fetch = vi.fn(async () => {
         source.setUser('another')
@@ -288,7 +298,7 @@ describe('against a scripted Weavy', () => {
       expect(fetchToken).toHaveBeenCalledTimes(1)
     })
 
-    it('close() ends it with closed', async () => {
+    test('close() ends it with closed', async () => {
       const { source } = createBroker()
       answer = () => {
         source.close()
@@ -299,7 +309,7 @@ describe('against a scripted Weavy', () => {
   })
 
   describe('takes what it was given at the call', () => {
-    it('a URL object that the app uses again takes no token elsewhere', async () => {
+    test('a URL object that the app uses again takes no token elsewhere', async () => {
       const { source } = createBroker()
       const url = new URL('/api/messages', WEAVY)
       const fetch = vi.fn(async (..._: Parameters<typeof globalThis.fetch>) => {
@@ -310,7 +320,7 @@ describe('against a scripted Weavy', () => {
       expect(fetch.mock.calls.map(([sent]) => sent)).toEqual(Array(2).fill(`${WEAVY}/api/messages`))
     })
 
-    it('headers and bodies that the app changes afterwards are sent as they were', async () => {
+    test('headers and bodies that the app changes afterwards are sent as they were', async () => {
       revoke('wyu_1')
       const change = {
         form: new FormData(),
@@ -348,7 +358,7 @@ describe('against a scripted Weavy', () => {
     })
   })
 
-  it('gives a wrapper of fetch a string and an init, and a Request only to a caller who gave one', async () => {
+  test('gives a wrapper of fetch a string and an init, and a Request only to a caller who gave one', async () => {
     const { source } = createBroker()
     const seen: unknown[] = []
     const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -364,7 +374,7 @@ describe('against a scripted Weavy', () => {
     expect(seen).toEqual([posted, posted, [`${WEAVY}/api/messages`, 'DELETE', null], 'PUT'])
   })
 
-  it('leaves the HTTP cache out, unless the caller wants it', async () => {
+  test('leaves the HTTP cache out, unless the caller wants it', async () => {
     const { source } = createBroker()
     const modes: unknown[] = []
     const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -378,7 +388,7 @@ describe('against a scripted Weavy', () => {
     expect(modes).toEqual(['no-store', 'no-store', 'force-cache'])
   })
 
-  it('tells onRefused of a 401, and of nothing else', async () => {
+  test('tells onRefused of a 401, and of nothing else', async () => {
     const onRefused = vi.fn()
     let issued = 0
     const source = createTokenSource({
@@ -394,7 +404,7 @@ describe('against a scripted Weavy', () => {
     expect(onRefused).toHaveBeenCalledExactlyOnceWith({ status: 401, from: 'fetch' })
   })
 
-  it('sends again for a signal like that of React Native, without reason and throwIfAborted', async () => {
+  test('sends again for a signal like that of React Native, without reason and throwIfAborted', async () => {
     const { source } = createBroker()
     revoke('wyu_1')
     vi.stubGlobal('AbortSignal', { any: undefined })
@@ -415,7 +425,7 @@ describe('against a scripted Weavy', () => {
     expect(seen).toEqual(['Bearer wyu_1', 'Bearer wyu_2'])
   })
 
-  it('rejects with the reason of the caller’s signal, while it waits for a token, for Weavy and for a new token', async () => {
+  test('rejects with the reason of the caller’s signal, while it waits for a token, for Weavy and for a new token', async () => {
     const { source, fetchToken } = createBroker()
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
     const abortWhen = async (asked: () => boolean) => {
@@ -443,7 +453,7 @@ describe('against a scripted Weavy', () => {
     expect(received).toHaveLength(2)
   })
 
-  it('leaves no listener on the source', async () => {
+  test('leaves no listener on the source', async () => {
     const { source } = createBroker()
     const open = new Set<unknown>()
     const counted = {
@@ -465,7 +475,7 @@ describe('against a scripted Weavy', () => {
     expect(open.size).toBe(0)
   })
 
-  it('calls the fetch that it was given', async () => {
+  test('calls the fetch that it was given', async () => {
     const { source } = createBroker()
     const fetch = vi.fn(async () => new Response('mine'))
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })
@@ -474,7 +484,7 @@ describe('against a scripted Weavy', () => {
   })
 })
 
-it.each(['http://weavy.example', 'https://', 'https://user:secret@weavy.example'])(
+test.each(['http://weavy.example', 'https://', 'https://user:secret@weavy.example'])(
   'refuses %s as weavyUrl at once, naming the option',
   (weavyUrl) => {
     const { source } = createBroker()
@@ -495,7 +505,7 @@ describe('redirects, by the fetch of this platform', () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
-  it.each([301, 302, 303, 307, 308])('a %i to another origin goes without the token', async (status) => {
+  test.each([301, 302, 303, 307, 308])('a %i to another origin goes without the token', async (status) => {
     const { source, fetchToken } = createBroker()
     const elsewhere: IncomingMessage[] = []
     const other = await serve((request, response) => {
@@ -515,7 +525,7 @@ describe('redirects, by the fetch of this platform', () => {
     expect(fetchToken).toHaveBeenCalledTimes(1)
   })
 
-  it('a redirect within the environment keeps the token, and its 401 is Weavy’s', async () => {
+  test('a redirect within the environment keeps the token, and its 401 is Weavy’s', async () => {
     const { source } = createBroker()
     const seen: string[] = []
     const weavyUrl = await serve(async (request, response) => {

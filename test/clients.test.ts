@@ -1,5 +1,5 @@
 import { type HubConnection, HubConnectionState } from '@microsoft/signalr'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { listen } from '../demo/stand-in/listen.js'
 import { createStandInWeavy } from '../demo/stand-in/weavy.js'
 import { createTokenSource, type TokenResponse, type TokenSource } from '../src/index.js'
@@ -38,7 +38,7 @@ const sourceOf = async (path: string, use?: (code: string) => string) => {
 }
 
 describe.each(['axios-source.ts', 'ky-source.ts', 'ofetch-source.ts'])('%s', (path) => {
-  it('brings a token, and another one when that is refused', async () => {
+  test('brings a token, and another one when that is refused', async () => {
     const { queries, use } = await tokens()
     const source = await sourceOf(path, use)
     expect(await source.getToken()).toBe('wyu_1')
@@ -46,7 +46,7 @@ describe.each(['axios-source.ts', 'ky-source.ts', 'ofetch-source.ts'])('%s', (pa
     expect(queries).toEqual(['', '?refresh=true'])
   })
 
-  it('ends the session at a 401, with one request', async () => {
+  test('ends the session at a 401, with one request', async () => {
     const { queries, use } = await serve(() => new Response(null, { status: 401 }))
     const source = await sourceOf(path, use)
     await expect(source.getToken()).rejects.toMatchObject({ code: 'signed_out', status: 401 })
@@ -57,12 +57,12 @@ describe.each(['axios-source.ts', 'ky-source.ts', 'ofetch-source.ts'])('%s', (pa
 describe('a server action', () => {
   const actionSource = async () => sourceOf('app/action-source.ts')
 
-  it('that knows nobody ends the session at once', async () => {
+  test('that knows nobody ends the session at once', async () => {
     vi.stubGlobal('currentUser', async () => null)
     await expect((await actionSource()).getToken()).rejects.toMatchObject({ code: 'signed_out' })
   })
 
-  it('is asked for a newer token after a refusal', async () => {
+  test('is asked for a newer token after a refusal', async () => {
     vi.stubGlobal('currentUser', async () => 'u1')
     const issue = vi.fn(async (_uid: string, refresh: boolean) => ({
       access_token: `wyu_${refresh}`,
@@ -85,13 +85,13 @@ describe('a token that comes with the page', () => {
     return { source, queries }
   }
 
-  it('is used without a request', async () => {
+  test('is used without a request', async () => {
     const { source, queries } = await start(1e6)
     expect(await source.getToken()).toBe('wyu_alice')
     expect(queries).toEqual([])
   })
 
-  it('is never handed to the next user, used or not', async () => {
+  test('is never handed to the next user, used or not', async () => {
     for (const isUsed of [true, false]) {
       const { source } = await start(1e6)
       if (isUsed) await source.getToken()
@@ -102,7 +102,7 @@ describe('a token that comes with the page', () => {
     }
   })
 
-  it('that died on the way is not used', async () => {
+  test('that died on the way is not used', async () => {
     const { source } = await start(0.001)
     expect(await source.getToken()).toBe('wyu_1')
   })
@@ -120,7 +120,7 @@ describe('a window to sign in', () => {
     return source
   }
 
-  it('is opened once for somebody who takes five minutes', async () => {
+  test('is opened once for somebody who takes five minutes', async () => {
     const open = vi.fn(
       () => new Promise<TokenResponse>((resolve) => setTimeout(resolve, 300_000, { access_token: 'wyu_1' })),
     )
@@ -132,7 +132,7 @@ describe('a window to sign in', () => {
     expect(open).toHaveBeenCalledTimes(1)
   })
 
-  it('that was closed is not opened again by itself', async () => {
+  test('that was closed is not opened again by itself', async () => {
     const open = vi.fn(async () => undefined)
     const source = await start(open)
     vi.useFakeTimers()
@@ -164,7 +164,7 @@ describe('a hub of ones own, with the real SignalR client', () => {
     return { weavy, source, connection, refusals, requests: () => requests }
   }
 
-  it('connects with a token that was revoked before, after one refusal', async () => {
+  test('connects with a token that was revoked before, after one refusal', async () => {
     const { weavy, source, connection, refusals, requests } = await connect()
     await source.getToken()
     weavy.revokeAll()
@@ -174,7 +174,7 @@ describe('a hub of ones own, with the real SignalR client', () => {
     expect(requests()).toBe(2)
   })
 
-  it('comes back after a revocation and a lost connection, after one refusal', async () => {
+  test('comes back after a revocation and a lost connection, after one refusal', async () => {
     const { weavy, connection, refusals, requests } = await connect()
     await connection.start()
     const back = new Promise((resolve) => connection.onreconnected(resolve))

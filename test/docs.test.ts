@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { TokenError } from '../src/errors.js'
 import { consequenceOf, MAX_STRIKES, retryDelayMs } from '../src/schedule.js'
 
@@ -165,13 +165,13 @@ function typeErrorsOf(examples: readonly Block[]): string[] {
 }
 
 describe('examples', () => {
-  it('of TypeScript compile against the source', () => {
+  test('of TypeScript compile against the source', () => {
     const examples = blocks.filter(({ language }) => language === 'ts' || language === 'tsx')
     expect(examples.length).toBeGreaterThan(5)
     expect(typeErrorsOf(examples)).toEqual([])
   }, 60_000)
 
-  it('the check sees an error, at its line', () => {
+  test('the check sees an error, at its line', () => {
     const wrong = {
       document: 'x.md',
       line: 3,
@@ -182,7 +182,7 @@ describe('examples', () => {
     expect(typeErrorsOf([wrong])).toEqual(["x.md:4 Type 'string' is not assignable to type 'number'."])
   }, 60_000)
 
-  it('of HTML name files that the package has, and functions that its global has', () => {
+  test('of HTML name files that the package has, and functions that its global has', () => {
     const pages = blocks.filter(({ language }) => language === 'html')
     const entry = read('src/index.ts')
     for (const { code } of pages) {
@@ -192,7 +192,7 @@ describe('examples', () => {
     }
   })
 
-  it('of shell commands run scripts that there are', () => {
+  test('of shell commands run scripts that there are', () => {
     const { scripts } = JSON.parse(read('package.json'))
     const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code)
     for (const [, name] of commands.join('\n').matchAll(/npm run ([\w:-]+)/g))
@@ -201,7 +201,7 @@ describe('examples', () => {
 })
 
 describe('recipes are what the apps of the matrix run', () => {
-  it.each([
+  test.each([
     ['frameworks.md', 'vue/src/weavy.ts'],
     ['frameworks.md', 'vue/src/chat.vue'],
     ['frameworks.md', 'svelte/src/weavy.svelte.js'],
@@ -218,7 +218,7 @@ describe('recipes are what the apps of the matrix run', () => {
 })
 
 describe('links', () => {
-  it.each(documents)('of %s lead somewhere', (document) => {
+  test.each(documents)('of %s lead somewhere', (document) => {
     const targets = [...read(document).matchAll(/\]\((?!\w+:)([^)]+)\)/g)].map(([, target = '']) => target)
     const anchorOf = (heading: string) =>
       heading
@@ -237,7 +237,7 @@ describe('links', () => {
   })
 })
 
-it('the README shows what to install, and all three entries, within 60 lines', () => {
+test('the README shows what to install, and all three entries, within 60 lines', () => {
   const start = read('README.md').split('\n').slice(0, 60).join('\n')
   for (const needed of [
     'npm install weavy-token',
@@ -249,14 +249,14 @@ it('the README shows what to install, and all three entries, within 60 lines', (
   expect(start).toContain("'weavy-token/broker'")
 })
 
-it('docs/errors.md names every error code', () => {
+test('docs/errors.md names every error code', () => {
   const codes = /TokenErrorCode =\n((?: {2}\| '\w+'\n)+)/.exec(read('src/errors.ts'))?.[1] ?? ''
   const names = [...codes.matchAll(/'(\w+)'/g)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(5)
   expect(names.filter((name) => !read('docs/errors.md').includes(`\`${name}\``))).toEqual([])
 })
 
-it('docs/guarantees.md tells the schedule that the source keeps', () => {
+test('docs/guarantees.md tells the schedule that the source keeps', () => {
   const guarantees = read('docs/guarantees.md').replaceAll(/\s+/g, ' ')
   const seconds = (delayMs: (n: number) => number) => {
     const delays = Array.from({ length: 20 }, (_, n) => delayMs(n + 1) / 1000)

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { digestOf } from '../src/wire.js'
 import { blocksOf } from './documented.js'
 
@@ -44,7 +44,7 @@ const isHere = ([program = '']: string[]) =>
   Boolean(process.env.CI) || !spawnSync(program, ['--version'], { stdio: 'ignore' }).error
 const here = Object.entries(languages).filter(([, { command }]) => isHere(command))
 
-it.each(here)('the lines in %s answer what remains, and our sub', async (name, language) => {
+test.each(here)('the lines in %s answer what remains, and our sub', async (name, language) => {
   const [kept = '', body = ''] = blocks.get(name)?.split('\n\n') ?? []
   const [command = '', ...args] = language.command
   const { stdout, stderr, error } = spawnSync(command, [...args, language.around(kept, body)], {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ask, createTestBroker, TOKEN_URL } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
 
@@ -13,7 +13,7 @@ async function statusFor(headers: Record<string, string>, options = {}, url = TO
 }
 
 describe('methods', () => {
-  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'PROPFIND'])(
+  test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'PROPFIND'])(
     '%s is answered with 405',
     async (method) => {
       const { broker } = createTestBroker()
@@ -24,7 +24,7 @@ describe('methods', () => {
     },
   )
 
-  it('OPTIONS is allowed where other origins are', async () => {
+  test('OPTIONS is allowed where other origins are', async () => {
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     expect((await ask(broker, { method: 'POST' })).headers.get('allow')).toBe('GET, OPTIONS')
     expect((await ask(broker, { method: 'OPTIONS' })).status).toBe(204)
@@ -33,7 +33,7 @@ describe('methods', () => {
 })
 
 describe('who may ask', () => {
-  it.each([
+  test.each([
     ['no browser, or one from before Sec-Fetch-Site', {}],
     ['a page of the same origin', { 'Sec-Fetch-Site': 'same-origin' }],
     [
@@ -47,14 +47,14 @@ describe('who may ask', () => {
     expect(await statusFor(headers, { allowedOrigins: [PARTNER] })).toBe(200)
   })
 
-  it('an origin is compared by its host, because a proxy may have ended TLS', async () => {
+  test('an origin is compared by its host, because a proxy may have ended TLS', async () => {
     expect(await statusFor({ Origin: 'https://app.example' }, {}, 'http://app.example/api/token')).toBe(200)
     expect(await statusFor({ Origin: 'https://app.example' }, {}, 'http://app.example:3000/api/token')).toBe(
       403,
     )
   })
 
-  it.each([
+  test.each([
     ['http://app.example:443/api/token', 'https://app.example', 200],
     ['http://app.example:80/api/token', 'http://app.example', 200],
     ['https://app.example:443/api/token', 'https://app.example', 200],
@@ -68,7 +68,7 @@ describe('who may ask', () => {
     },
   )
 
-  it.each([
+  test.each([
     ['a page of another site', { 'Sec-Fetch-Site': 'cross-site', Origin: EVIL }],
     ['an image or script tag on another site', { 'Sec-Fetch-Site': 'cross-site' }],
     ['a page of a sibling domain', { 'Sec-Fetch-Site': 'same-site', Origin: 'https://blog.app.example' }],
@@ -90,7 +90,7 @@ describe('who may ask', () => {
     expect(weavy.calls).toEqual([])
   })
 
-  it('an allowed origin is served, and no other that resembles it', async () => {
+  test('an allowed origin is served, and no other that resembles it', async () => {
     const allowedOrigins = [PARTNER]
     const site = { 'Sec-Fetch-Site': 'cross-site' }
     expect(await statusFor({ ...site, Origin: PARTNER }, { allowedOrigins })).toBe(200)
@@ -104,7 +104,7 @@ describe('who may ask', () => {
     }
   })
 
-  it('an app shell with an origin of its own can be allowed', async () => {
+  test('an app shell with an origin of its own can be allowed', async () => {
     const allowedOrigins = ['capacitor://localhost']
     expect(await statusFor({ Origin: 'capacitor://localhost' }, { allowedOrigins })).toBe(200)
   })
@@ -113,7 +113,7 @@ describe('who may ask', () => {
 describe('allowedOrigins as a function', () => {
   const preview = (origin: string) => /^https:\/\/pr-\d+\.app\.example$/.test(origin)
 
-  it('serves the origins that it answers true for, with CORS headers', async () => {
+  test('serves the origins that it answers true for, with CORS headers', async () => {
     const { broker, lines } = createTestBroker({ allowedOrigins: preview })
     const { status, headers } = await ask(broker, { headers: { Origin: 'https://pr-7.app.example' } })
     expect(status).toBe(200)
@@ -123,11 +123,11 @@ describe('allowedOrigins as a function', () => {
     expect(lines).toEqual([])
   })
 
-  it('is not asked about a sandboxed frame, which has no origin', async () => {
+  test('is not asked about a sandboxed frame, which has no origin', async () => {
     expect(await statusFor({ Origin: 'null' }, { allowedOrigins: () => true })).toBe(403)
   })
 
-  it.each([
+  test.each([
     [
       'throws',
       () => {
@@ -148,7 +148,7 @@ describe('allowedOrigins as a function', () => {
 })
 
 describe('every answer', () => {
-  it.each([
+  test.each([
     ['a token', {}, {}],
     ['a failure', { user: () => null }, {}],
     ['a refusal', {}, { headers: { Origin: EVIL } }],
@@ -165,7 +165,7 @@ describe('every answer', () => {
     },
   )
 
-  it('to an allowed origin may be loaded there, and no answer to another', async () => {
+  test('to an allowed origin may be loaded there, and no answer to another', async () => {
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     const policyFor = async (origin: string) =>
       (await ask(broker, { headers: { Origin: origin } })).headers.get('cross-origin-resource-policy')
@@ -184,12 +184,12 @@ describe('CORS headers', () => {
   }
   const asPartner = { headers: { Origin: PARTNER, 'Sec-Fetch-Site': 'cross-site' } }
 
-  it('are on an answer with a token', async () => {
+  test('are on an answer with a token', async () => {
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     expect(Object.fromEntries((await ask(broker, asPartner)).headers)).toMatchObject(cors)
   })
 
-  it.each([
+  test.each([
     ['nobody is signed in', { user: () => null }, 401],
     ['user() throws', { user: () => Promise.reject(new Error('x')) }, 500],
     ['the uid is bad', { user: () => ({ uid: '256' }) }, 500],
@@ -209,20 +209,20 @@ describe('CORS headers', () => {
     expect(Object.fromEntries(reply.headers)).toMatchObject(cors)
   })
 
-  it('are on a failure of Weavy, with the time to wait', async () => {
+  test('are on a failure of Weavy, with the time to wait', async () => {
     weavy.next(() => new Response(null, { status: 503, headers: { 'Retry-After': '7' } }))
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     const { headers } = await ask(broker, asPartner)
     expect(Object.fromEntries(headers)).toMatchObject({ ...cors, 'retry-after': '7' })
   })
 
-  it('are on a 405', async () => {
+  test('are on a 405', async () => {
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     const { headers } = await ask(broker, { ...asPartner, method: 'POST' })
     expect(Object.fromEntries(headers)).toMatchObject(cors)
   })
 
-  it('answer a preflight with the headers that it asks for', async () => {
+  test('answer a preflight with the headers that it asks for', async () => {
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     const { status, headers } = await ask(broker, {
       method: 'OPTIONS',
@@ -242,7 +242,7 @@ describe('CORS headers', () => {
     expect(weavy.calls).toEqual([])
   })
 
-  it('are never sent to an origin that is not allowed', async () => {
+  test('are never sent to an origin that is not allowed', async () => {
     const { broker } = createTestBroker({ allowedOrigins: [PARTNER] })
     for (const method of ['GET', 'OPTIONS', 'POST']) {
       const { status, headers } = await ask(broker, { method, headers: { Origin: EVIL } })
@@ -252,7 +252,7 @@ describe('CORS headers', () => {
     }
   })
 
-  it('are absent where no other origin is allowed', async () => {
+  test('are absent where no other origin is allowed', async () => {
     const { broker } = createTestBroker()
     const { headers } = await ask(broker, { headers: { Origin: 'https://app.example' } })
     expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { admit, failed } from '../../src/broker/breaker.js'
 import { Problem } from '../../src/broker/problem.js'
 import { createWeavyApi, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
@@ -55,7 +55,7 @@ describe('while Weavy hangs', () => {
     return stage
   }
 
-  it('the next 200 users are told at once, and one call at a time goes out to see', async () => {
+  test('the next 200 users are told at once, and one call at a time goes out to see', async () => {
     const { fetch, issueAll, lines } = await start()
     expect(await issueAll(200)).toEqual(Array(200).fill('weavy_unavailable 5'))
     expect(fetch).not.toHaveBeenCalled()
@@ -69,7 +69,7 @@ describe('while Weavy hangs', () => {
     expect(lines).toHaveLength(1)
   })
 
-  it('the first answer ends it, with one line that counts', async () => {
+  test('the first answer ends it, with one line that counts', async () => {
     const { fetch, issueAll, issue, lines, answerWith } = await start()
     await issueAll(50)
     await vi.advanceTimersByTimeAsync(REST_MS)
@@ -80,7 +80,7 @@ describe('while Weavy hangs', () => {
     expect(lines.slice(1)).toEqual(['Weavy issues tokens again. Requests that failed meanwhile: 250.'])
   })
 
-  it('a call that went out to see and never came back holds nobody up: some runtimes drop it with its client', () => {
+  test('a call that went out to see and never came back holds nobody up: some runtimes drop it with its client', () => {
     const problem = new Problem('rate_limited', 'line', { 'Retry-After': '5' }, 'everybody')
     const up = { status: 'up', since: 0 } as const
     const down = failed(up, { uid: 'u1-', began: 0, problem }, 0, false)
@@ -92,7 +92,7 @@ describe('while Weavy hangs', () => {
 })
 
 describe('when Weavy says itself that it is down', () => {
-  it.each([
+  test.each([
     ['limits the rate', withStatus(429, { 'Retry-After': '60' }), 'rate_limited', 60],
     ['limits the rate and does not say for how long', withStatus(429), 'rate_limited', 5],
     ['is down and says for how long', withStatus(503, { 'Retry-After': '30' }), 'weavy_unavailable', 30],
@@ -111,7 +111,7 @@ describe('when Weavy says itself that it is down', () => {
     expect(lines.slice(1)).toEqual(['Weavy issues tokens again. Requests that failed meanwhile: 502.'])
   })
 
-  it('another reason is another line, each of them once', async () => {
+  test('another reason is another line, each of them once', async () => {
     const { issue, lines, answerWith } = createStage(withStatus(503))
     for (const [i, status] of [503, 503, 401, 503, 401].entries()) {
       answerWith(withStatus(status))
@@ -121,7 +121,7 @@ describe('when Weavy says itself that it is down', () => {
     expect(lines).toEqual([expect.stringContaining('503'), expect.stringContaining('401')])
   })
 
-  it('a longer Retry-After of a call that began before is obeyed', async () => {
+  test('a longer Retry-After of a call that began before is obeyed', async () => {
     const calls = [createDeferred<Response>(), createDeferred<Response>()]
     const { issue, fetch } = createStage(() => calls[fetch.mock.calls.length - 1]?.promise ?? issuing())
     const replies = [issue('u1-'), issue('u2-')]
@@ -133,7 +133,7 @@ describe('when Weavy says itself that it is down', () => {
     expect(await issue('u3-')).toBe('rate_limited 30')
   })
 
-  it('the success of a call that began before it ends nothing', async () => {
+  test('the success of a call that began before it ends nothing', async () => {
     const late = createDeferred<Response>()
     const { issue, fetch, answerWith } = createStage(() => late.promise)
     const before = issue('u1-')
@@ -148,7 +148,7 @@ describe('when Weavy says itself that it is down', () => {
 })
 
 describe('a failure that may be about one user', () => {
-  it.each([
+  test.each([
     ['a 500', withStatus(500)],
     ['a 403', withStatus(403)],
     ['no token', () => Response.json({})],
@@ -165,7 +165,7 @@ describe('a failure that may be about one user', () => {
     ])
   })
 
-  it('counts for everybody when a second user meets it before anybody has a success', async () => {
+  test('counts for everybody when a second user meets it before anybody has a success', async () => {
     const { fetch, issue, answerWith } = createStage(withStatus(500))
     await issue('u1-')
     await issue('u2-')
@@ -174,7 +174,7 @@ describe('a failure that may be about one user', () => {
     expect(fetch).toHaveBeenCalledTimes(2)
   })
 
-  it('does not add up over successes', async () => {
+  test('does not add up over successes', async () => {
     const { issue, lines, answerWith } = createStage()
     for (const uid of ['u1-', 'u2-', 'u3-']) {
       answerWith(withStatus(500))
@@ -186,7 +186,7 @@ describe('a failure that may be about one user', () => {
     expect(lines).toHaveLength(3)
   })
 
-  it('a user whom Weavy does not take is no outage: Weavy has answered', async () => {
+  test('a user whom Weavy does not take is no outage: Weavy has answered', async () => {
     const { issue, issueAll, lines, answerWith } = createStage(withStatus(503))
     await issue('u1-')
     answerWith(withStatus(422))
@@ -199,7 +199,7 @@ describe('a failure that may be about one user', () => {
   })
 })
 
-it('a failure of a call that began before Weavy was up again is old news', async () => {
+test('a failure of a call that began before Weavy was up again is old news', async () => {
   const old = createDeferred<Response>()
   const { issue, answerWith } = createStage(() => old.promise)
   const before = issue('u1-')

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { alsoRefused, askOf, decide, REPLACEMENTS_AT_ONCE } from '../../src/broker/decide.js'
 import { MAX_REFUSED, type TokenRecord } from '../../src/broker/record.js'
 import { digestOf } from './ask.js'
@@ -25,7 +25,7 @@ function recordWith(fields: Partial<TokenRecord> = {}): TokenRecord {
 
 describe('what a request wants is in its URL', () => {
   const url = 'https://app.example/api/token'
-  it.each([
+  test.each([
     ['', { wants: 'any' }],
     ['?refresh=true', { wants: 'newer' }],
     ['?refresh=false', { wants: 'any' }],
@@ -39,7 +39,7 @@ describe('what a request wants is in its URL', () => {
     expect(askOf(url + query)).toEqual(ask)
   })
 
-  it.each([
+  test.each([
     '',
     'x',
     `${D}x`,
@@ -55,7 +55,7 @@ describe('what a request wants is in its URL', () => {
 })
 
 describe('with nothing stored', () => {
-  it.each([
+  test.each([
     [askOf('?refresh=false'), { isReplacement: false, refused: [], paidUntil: 0 }],
     [askOf('?refresh=true'), { isReplacement: true, refused: [], paidUntil: 0 }],
     [askOf(`?refresh=true&held=${D}`), { isReplacement: true, refused: [], paidUntil: 0 }],
@@ -66,45 +66,45 @@ describe('with nothing stored', () => {
 })
 
 describe('held: compare and swap', () => {
-  it('another token with life left is the answer', () => {
+  test('another token with life left is the answer', () => {
     const record = recordWith()
     expect(decide(record, { wants: 'other', held: D }, now)).toEqual({ is: 'serve', record })
   })
 
-  it('the same one is replaced, and is not dead for it', () => {
+  test('the same one is replaced, and is not dead for it', () => {
     const decision = decide(recordWith({ refused: [D] }), { wants: 'other', held: OWN }, now)
     expect(decision).toMatchObject({ is: 'call', plan: { isReplacement: true, refused: [D] } })
   })
 
-  it('another one in the last part of its life is replaced', () => {
+  test('another one in the last part of its life is replaced', () => {
     const record = recordWith({ issuedAt: now - 3_550_000 })
     expect(decide(record, { wants: 'other', held: D }, now)).toMatchObject({ is: 'call' })
   })
 })
 
 describe('refused', () => {
-  it('a token that was replaced for this very refusal: what replaced it is the answer', () => {
+  test('a token that was replaced for this very refusal: what replaced it is the answer', () => {
     const record = recordWith({ refused: [D] })
     expect(decide(record, { wants: 'healed', refused: D }, now)).toEqual({ is: 'serve', record })
   })
 
-  it('an older token: what is stored is as dead, because all may have been revoked', () => {
+  test('an older token: what is stored is as dead, because all may have been revoked', () => {
     const decision = decide(recordWith(), { wants: 'healed', refused: D }, now)
     expect(decision).toMatchObject({ is: 'call', plan: { refused: [OWN, D] } })
   })
 
-  it('the stored one, although it is on the list: replaced again', () => {
+  test('the stored one, although it is on the list: replaced again', () => {
     const decision = decide(recordWith({ refused: [OWN] }), { wants: 'healed', refused: OWN }, now)
     expect(decision).toMatchObject({ is: 'call', plan: { refused: [OWN] } })
   })
 
-  it('at once after a replacement, where refresh=true alone would get the same token for 5 s', () => {
+  test('at once after a replacement, where refresh=true alone would get the same token for 5 s', () => {
     const record = recordWith({ replacedAt: now - 1, refused: [D] })
     expect(decide(record, { wants: 'newer' }, now)).toMatchObject({ is: 'serve' })
     expect(decide(record, { wants: 'healed', refused: OWN }, now)).toMatchObject({ is: 'call' })
   })
 
-  it('lists the newest eight', () => {
+  test('lists the newest eight', () => {
     const all = Array.from({ length: 12 }, (_, i) => digestOf(`wyu_${i}`))
     expect(all.reduce<string[]>((known, one) => alsoRefused(known, one), [])).toEqual(all.slice(-MAX_REFUSED))
     expect(alsoRefused(['a', 'b'], 'a')).toEqual(['b', 'a'])
@@ -128,25 +128,25 @@ describe('how often a token may be replaced', () => {
     return { served, waits }
   }
 
-  it('20 times at once, then the caller is told how long to wait', () => {
+  test('20 times at once, then the caller is told how long to wait', () => {
     const { served, waits } = refuseInALoop(0, 100)
     expect(served).toHaveLength(REPLACEMENTS_AT_ONCE)
     expect(new Set(waits)).toEqual(new Set([5_000]))
   })
 
-  it('then once per 5 s', () => {
+  test('then once per 5 s', () => {
     expect(refuseInALoop(100, 1_000).served).toHaveLength(REPLACEMENTS_AT_ONCE + 19)
   })
 
-  it('once per 5 s never has to wait', () => {
+  test('once per 5 s never has to wait', () => {
     expect(refuseInALoop(5_000, 200).waits).toEqual([])
   })
 
-  it('a life of seconds: twice per life never has to wait', () => {
+  test('a life of seconds: twice per life never has to wait', () => {
     expect(refuseInALoop(1_000, 300, 2_000).waits).toEqual([])
   })
 
-  it('a clock that was set back makes nobody wait for longer', () => {
+  test('a clock that was set back makes nobody wait for longer', () => {
     const record = recordWith({ issuedAt: now, paidUntil: now + 86_400_000 })
     const decision = decide(record, { wants: 'healed', refused: OWN }, now)
     expect(decision).toEqual({ is: 'wait', ms: 5_000 })

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { createDigest, digest } from '../../src/broker/digest.js'
 import { digestOf } from '../../src/wire.js'
 
 const expected = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 22)
 
-it('is the first 22 characters of the base64url SHA-256, around every edge of a block', () => {
+test('is the first 22 characters of the base64url SHA-256, around every edge of a block', () => {
   for (let length = 0; length <= 200; length += 1) {
     const text = 'x'.repeat(length)
     expect(digest(text)).toBe(expected(text))
@@ -14,7 +14,7 @@ it('is the first 22 characters of the base64url SHA-256, around every edge of a 
   expect(digest('wyu_'.padEnd(4096, 'å'))).toBe(expected('wyu_'.padEnd(4096, 'å')))
 })
 
-it('of any text, and what a page computes', async () => {
+test('of any text, and what a page computes', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'grapheme', maxLength: 300 }), async (text) => {
       expect(digest(text)).toBe(expected(text))
@@ -24,7 +24,7 @@ it('of any text, and what a page computes', async () => {
   )
 })
 
-it('one that remembers is the same, also for more than it keeps', () => {
+test('one that remembers is the same, also for more than it keeps', () => {
   const kept = createDigest()
   for (let round = 0; round < 2; round += 1) {
     for (let i = 0; i < 10_500; i += 1) expect(kept(`u${i}`)).toBe(digest(`u${i}`))

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_ANSWER_BYTES } from '../../src/broker/exchange.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
@@ -35,7 +35,7 @@ function issue(response: ServerResponse, token = 'wyu_1') {
 }
 
 describe('a request that gets no answer at all', () => {
-  it('is sent once more: kept connections that die as they are used again cost nothing', async () => {
+  test('is sent once more: kept connections that die as they are used again cost nothing', async () => {
     const used = new Set<unknown>()
     let isDying = false
     const weavyUrl = await startServer((request, response) => {
@@ -55,14 +55,14 @@ describe('a request that gets no answer at all', () => {
     expect(lines).toEqual([])
   })
 
-  it('is not sent a fourth time', async () => {
+  test('is not sent a fourth time', async () => {
     const fetch = vi.fn(() => Promise.reject(new TypeError('fetch failed')))
     const { broker } = createTestBroker({ fetch })
     expect((await ask(broker)).status).toBe(503)
     expect(fetch).toHaveBeenCalledTimes(3)
   })
 
-  it('asks for a new connection, where the runtime knows how', async () => {
+  test('asks for a new connection, where the runtime knows how', async () => {
     const fetch = vi.fn<typeof globalThis.fetch>(() => Promise.reject(new TypeError('fetch failed')))
     await ask(createTestBroker({ fetch }).broker)
     expect(fetch.mock.calls.map(([, init]) => init?.keepalive)).toEqual([undefined, false, false])
@@ -71,7 +71,7 @@ describe('a request that gets no answer at all', () => {
     expect(second).toEqual({ ...first, keepalive: false })
   })
 
-  it('one that is answered, even badly, is not sent again', async () => {
+  test('one that is answered, even badly, is not sent again', async () => {
     weavy.next(() => new Response(null, { status: 500 }))
     expect((await ask(createTestBroker().broker)).status).toBe(503)
     expect(weavy.calls).toHaveLength(1)
@@ -79,7 +79,7 @@ describe('a request that gets no answer at all', () => {
 })
 
 describe('a conflict', () => {
-  it('is tried once more: another process was creating this user', async () => {
+  test('is tried once more: another process was creating this user', async () => {
     weavy.next(() => new Response('{}', { status: 409 }))
     const { broker, lines } = createTestBroker()
     expect(await askForToken(broker)).toBe('wyu_1')
@@ -87,7 +87,7 @@ describe('a conflict', () => {
     expect(lines).toEqual([])
   })
 
-  it('that stays is told to the operator', async () => {
+  test('that stays is told to the operator', async () => {
     weavy.next(...Array(2).fill(() => new Response(null, { status: 409 })))
     const { broker, lines } = createTestBroker()
     expect((await ask(broker)).status).toBe(502)
@@ -97,7 +97,7 @@ describe('a conflict', () => {
 })
 
 describe('an answer', () => {
-  it('of a little that unpacks to a lot is left when it is too large, in streams', async () => {
+  test('of a little that unpacks to a lot is left when it is too large, in streams', async () => {
     const packed = gzipSync(Buffer.alloc(256 * 1024 * 1024, ' '))
     const weavyUrl = await startServer((request, response) => {
       request.resume()
@@ -111,7 +111,7 @@ describe('an answer', () => {
     expect(lines).toEqual([expect.stringMatching(/larger than 65536 bytes/)])
   })
 
-  it('without an end is left', async () => {
+  test('without an end is left', async () => {
     const cancel = vi.fn()
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(9_000)),
@@ -128,7 +128,7 @@ describe('an answer', () => {
     expect(lines).toEqual([expect.stringMatching(/larger than 65536 bytes/)])
   })
 
-  it('of just the size that is allowed is read, a character that two chunks share included', async () => {
+  test('of just the size that is allowed is read, a character that two chunks share included', async () => {
     const answer = { access_token: 'wyu_1', expires_in: 60, more: 'å' }
     const text = JSON.stringify(answer)
     const bytes = new TextEncoder().encode(text)
@@ -145,7 +145,7 @@ describe('an answer', () => {
     expect(await askForToken(broker)).toBe('wyu_1')
   })
 
-  it('of a fetch whose bodies are no streams is read', async () => {
+  test('of a fetch whose bodies are no streams is read', async () => {
     const of = (text: string) => ({ ok: true, status: 200, headers: new Headers(), text: async () => text })
     const fetchOf = (text: string) => async () => of(text) as Response
     const good = createTestBroker({ fetch: fetchOf('{"access_token":"wyu_1","expires_in":60}') })

@@ -1,4 +1,4 @@
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { STORE_TIMEOUT_MS } from '../../src/broker/store.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
 import { WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
@@ -6,7 +6,7 @@ import { ask, createTestBroker } from './ask.js'
 
 afterEach(() => vi.useRealTimers())
 
-it('a token that came in time is the answer, though the store hangs before and after it', async () => {
+test('a token that came in time is the answer, though the store hangs before and after it', async () => {
   vi.useFakeTimers()
   const hang = () => new Promise<never>(() => {})
   const weavyMs = WEAVY_TIMEOUT_MS - 1

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { askForNewToken, askForToken, createTestBroker, generationKey } from './ask.js'
 
@@ -76,7 +76,7 @@ async function run(scheduler: fc.Scheduler, steps: Step[]) {
   }
 }
 
-it('whatever the order: a refresh brings a token that nobody had before its request, or a replacement', async () => {
+test('whatever the order: a refresh brings a token that nobody had before its request, or a replacement', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -103,7 +103,7 @@ it('whatever the order: a refresh brings a token that nobody had before its requ
   )
 })
 
-it('whatever the order: after the last forget nothing that is stored counts', async () => {
+test('whatever the order: after the last forget nothing that is stored counts', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),

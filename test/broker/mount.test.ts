@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { Hono } from 'hono'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createTokenBroker, type TokenBroker } from '../../src/broker/index.js'
 import { ask, createTestBroker, TOKEN_URL } from './ask.js'
 import { API_KEY, WEAVY_URL } from './scripted-weavy.js'
@@ -20,7 +20,7 @@ describe('the event of a route, as SvelteKit, Astro and React Router hand it ove
     locals: { session: 's' },
   })
 
-  it('is answered, and user() gets its request, and the event as context', async () => {
+  test('is answered, and user() gets its request, and the event as context', async () => {
     const user = vi.fn(() => ({ uid: 'u1' }))
     const { broker } = createTestBroker({ user, fetch })
     const event = eventOf()
@@ -30,7 +30,7 @@ describe('the event of a route, as SvelteKit, Astro and React Router hand it ove
     expect(user).toHaveBeenCalledExactlyOnceWith(event.request, event)
   })
 
-  it('gives way to a context that is given', async () => {
+  test('gives way to a context that is given', async () => {
     const user = vi.fn(() => null)
     const { broker } = createTestBroker({ user })
     const event = eventOf()
@@ -38,13 +38,13 @@ describe('the event of a route, as SvelteKit, Astro and React Router hand it ove
     expect(user).toHaveBeenCalledExactlyOnceWith(event.request, 'mine')
   })
 
-  it('obeys the rules of every request', async () => {
+  test('obeys the rules of every request', async () => {
     const { broker } = createTestBroker()
     expect((await broker.fetch(eventOf({ method: 'POST' }))).status).toBe(405)
     expect((await broker.fetch(eventOf({ headers: { Origin: 'https://evil.example' } }))).status).toBe(403)
   })
 
-  it('names the type of its context once', async () => {
+  test('names the type of its context once', async () => {
     const broker = createTokenBroker({
       weavyUrl: WEAVY_URL,
       apiKey: API_KEY,
@@ -58,7 +58,7 @@ describe('the event of a route, as SvelteKit, Astro and React Router hand it ove
 describe('a server that hands over no Request', () => {
   const cure = /fetch\(\) was called without a Request.*getRequestListener\(broker\.fetch\)/
 
-  it.each([
+  test.each([
     [undefined],
     [null],
     [42],
@@ -94,7 +94,7 @@ describe('a server that hands over no Request', () => {
     'Koa, whose context holds the response': (route) =>
       createServer((req, res) => void route({ req, res, request: {} }, async () => {})),
   }
-  it.each(Object.entries(mounts))('%s: the client is answered at once', async (_, mount) => {
+  test.each(Object.entries(mounts))('%s: the client is answered at once', async (_, mount) => {
     const { broker, lines } = createTestBroker()
     const response = await globalThis.fetch(await urlOf(mount(routeOf(broker))), {
       headers: { Connection: 'close' },
@@ -106,14 +106,14 @@ describe('a server that hands over no Request', () => {
     expect(lines).toEqual([expect.stringMatching(cure)])
   })
 
-  it('Hono, given its route without the raw request, answers with the cure', async () => {
+  test('Hono, given its route without the raw request, answers with the cure', async () => {
     const { broker, lines } = createTestBroker()
     const app = new Hono().get('/api/token', routeOf(broker))
     expect((await app.request('/api/token')).status).toBe(500)
     expect(lines).toEqual([expect.stringContaining('broker.fetch(c.req.raw, c)')])
   })
 
-  it('a response that was sent before harms nobody', async () => {
+  test('a response that was sent before harms nobody', async () => {
     const { broker } = createTestBroker()
     const sent = {
       setHeader() {
@@ -125,7 +125,7 @@ describe('a server that hands over no Request', () => {
   })
 })
 
-it('a Request of another realm is a request', async () => {
+test('a Request of another realm is a request', async () => {
   const { broker } = createTestBroker({ fetch })
   const { url, method, headers } = new Request(TOKEN_URL)
   expect((await routeOf(broker)({ url, method, headers })).status).toBe(200)

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import { type Context, Hono } from 'hono'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { createTokenBroker, toUid } from '../../src/broker/index.js'
 
@@ -87,7 +87,7 @@ describe.each(Object.entries(mounts))('mounted in %s', (_, mount) => {
     return { weavy, get, origin }
   }
 
-  it('gives, reuses and replaces tokens that Weavy takes', async () => {
+  test('gives, reuses and replaces tokens that Weavy takes', async () => {
     const { weavy, get } = await start()
     const first = await get()
     expect(first.status).toBe(200)
@@ -108,7 +108,7 @@ describe.each(Object.entries(mounts))('mounted in %s', (_, mount) => {
     expect(await me.json()).toMatchObject({ uid: 'u256', name: 'Ada' })
   })
 
-  it('refuses who is not signed in, other methods and other sites', async () => {
+  test('refuses who is not signed in, other methods and other sites', async () => {
     const { get } = await start()
     const anonymous = await get('', { headers: { Cookie: '' } })
     expect(anonymous.status).toBe(401)
@@ -124,7 +124,7 @@ describe.each(Object.entries(mounts))('mounted in %s', (_, mount) => {
     expect((await get('', { headers: { Origin: 'https://evil.example' } })).status).toBe(403)
   })
 
-  it('serves its own origin and one that is allowed, preflight included', async () => {
+  test('serves its own origin and one that is allowed, preflight included', async () => {
     const { get, origin } = await start()
     expect((await get('', { headers: { Origin: origin } })).status).toBe(200)
     const preflight = await get('', {
@@ -138,7 +138,7 @@ describe.each(Object.entries(mounts))('mounted in %s', (_, mount) => {
     expect(cors.headers.get('access-control-allow-origin')).toBe(PARTNER)
   })
 
-  it('says when Weavy is gone', async () => {
+  test('says when Weavy is gone', async () => {
     const { weavy, get } = await start()
     await weavy.close()
     const reply = await get()

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createTokenBroker, type TokenBrokerOptions } from '../../src/broker/index.js'
 import { ask, createTestBroker } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
@@ -12,7 +12,7 @@ function create(options: Record<string, unknown>) {
 }
 
 describe('options are checked when the broker is created', () => {
-  it.each([
+  test.each([
     ['weavyUrl', undefined],
     ['weavyUrl', ''],
     ['weavyUrl', 'acme.weavy.test'],
@@ -70,7 +70,7 @@ describe('options are checked when the broker is created', () => {
     expect(create({ [option]: value })).not.toThrow(/secret/)
   })
 
-  it.each([
+  test.each([
     { weavyUrl: 'http://localhost:7000' },
     { weavyUrl: 'http://weavy.localhost' },
     { weavyUrl: 'http://127.0.0.1:7000' },
@@ -93,7 +93,7 @@ describe('options are checked when the broker is created', () => {
     expect(create(options)).not.toThrow()
   })
 
-  it('refuses to be made in a page, where everybody could read the key', () => {
+  test('refuses to be made in a page, where everybody could read the key', () => {
     vi.stubGlobal('document', {})
     expect(create({})).toThrow(TypeError)
     expect(create({})).toThrow(/for servers.*apiKey/)
@@ -101,7 +101,7 @@ describe('options are checked when the broker is created', () => {
     expect(create({})).not.toThrow()
   })
 
-  it('gives functions that work without the object', async () => {
+  test('gives functions that work without the object', async () => {
     const { fetch, forget } = createTokenBroker(valid)
     expect((await fetch(new Request('https://app.example/'))).status).toBe(401)
     expect(await forget('u1')).toBe(true)
@@ -109,7 +109,7 @@ describe('options are checked when the broker is created', () => {
 })
 
 describe('weavyUrl and apiKey as functions', () => {
-  it('are asked at each call to Weavy, so a key is rotated without a restart', async () => {
+  test('are asked at each call to Weavy, so a key is rotated without a restart', async () => {
     let key = 'wys_first'
     const { broker } = createTestBroker({ apiKey: () => key })
     await ask(broker)
@@ -121,7 +121,7 @@ describe('weavyUrl and apiKey as functions', () => {
     ])
   })
 
-  it('are not asked at creation, when there may be no environment yet', async () => {
+  test('are not asked at creation, when there may be no environment yet', async () => {
     const environment: { url?: string; key?: string } = {}
     const { broker } = createTestBroker({ weavyUrl: () => environment.url, apiKey: () => environment.key })
     environment.url = 'https://acme.weavy.test/late'
@@ -130,7 +130,7 @@ describe('weavyUrl and apiKey as functions', () => {
     expect(weavy.calls[0]?.url).toBe('https://acme.weavy.test/late/api/users/u256/tokens')
   })
 
-  it.each([
+  test.each([
     ['weavyUrl', () => undefined],
     ['weavyUrl', () => 'http://acme.weavy.test/secret'],
     ['apiKey', () => undefined],

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { BrokerUser } from '../../src/broker/index.js'
 import { PROFILE_SYNC_TIMEOUT_MS } from '../../src/broker/profile-sync.js'
 import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
@@ -19,14 +19,14 @@ function createStage(options = {}) {
 
 const names = () => weavy.callsTo('PUT').map(({ body }) => body.name)
 
-it('is off by default', async () => {
+test('is off by default', async () => {
   const { broker } = createTestBroker()
   await ask(broker)
   expect(weavy.callsTo('PUT')).toEqual([])
 })
 
 describe('syncProfile', () => {
-  it('updates the user with the API key, after the token and before the answer', async () => {
+  test('updates the user with the API key, after the token and before the answer', async () => {
     const { broker, lines } = createStage()
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(weavy.calls.map(({ method }) => method)).toEqual(['POST', 'PUT'])
@@ -37,7 +37,7 @@ describe('syncProfile', () => {
     expect(lines).toEqual([])
   })
 
-  it('does so once per change, also when a stored token is reused', async () => {
+  test('does so once per change, also when a stored token is reused', async () => {
     const { broker, profile } = createStage()
     for (const name of ['Ada', 'Ada', 'Countess', 'Countess', 'Ada']) {
       profile.name = name
@@ -47,7 +47,7 @@ describe('syncProfile', () => {
     expect(weavy.callsTo('POST')).toHaveLength(1)
   })
 
-  it('does not do so again when the token is replaced, forgotten or expired', async () => {
+  test('does not do so again when the token is replaced, forgotten or expired', async () => {
     vi.useFakeTimers({ toFake: ['Date', 'performance'] })
     vi.advanceTimersByTime(1)
     const { broker } = createStage()
@@ -61,13 +61,13 @@ describe('syncProfile', () => {
     expect(names()).toEqual(['Ada'])
   })
 
-  it('costs one call for requests at the same time', async () => {
+  test('costs one call for requests at the same time', async () => {
     const { broker } = createStage()
     await Promise.all(Array.from({ length: 10 }, () => ask(broker)))
     expect(names()).toEqual(['Ada'])
   })
 
-  it('sends two profiles at the same time one after the other, so the later one stays', async () => {
+  test('sends two profiles at the same time one after the other, so the later one stays', async () => {
     const user = vi.fn()
     const { broker } = createTestBroker({ syncProfile: true, user })
     for (const name of ['Ada', 'Countess']) user.mockReturnValueOnce({ uid: 'u256', name })
@@ -78,7 +78,7 @@ describe('syncProfile', () => {
     expect(weavy.callsTo('PUT')).toHaveLength(2)
   })
 
-  it('takes the same fields in another order for the same profile', async () => {
+  test('takes the same fields in another order for the same profile', async () => {
     const user = vi.fn()
     const { broker } = createTestBroker({ syncProfile: true, user })
     user.mockReturnValueOnce({ uid: 'u256', name: 'Ada', metadata: { a: 1, b: [{ c: 1, d: 2 }] } })
@@ -91,7 +91,7 @@ describe('syncProfile', () => {
     ])
   })
 
-  it('once for all processes that share a store, which sees no profile', async () => {
+  test('once for all processes that share a store, which sees no profile', async () => {
     const store = new Map<string, unknown>()
     await ask(createStage({ store }).broker)
     await ask(createStage({ store }).broker)
@@ -99,7 +99,7 @@ describe('syncProfile', () => {
     expect(JSON.stringify([...store])).not.toMatch(/Ada|picture/)
   })
 
-  it.each([500, 503, 429, 401, 404])(
+  test.each([500, 503, 429, 401, 404])(
     'a %i from Weavy costs no token, and it is tried again after a rest',
     async (status) => {
       vi.useFakeTimers({ toFake: ['performance'] })
@@ -124,7 +124,7 @@ describe('syncProfile', () => {
     },
   )
 
-  it.each([400, 422])('a %i is final: it is tried again when the profile has changed', async (status) => {
+  test.each([400, 422])('a %i is final: it is tried again when the profile has changed', async (status) => {
     const { broker, profile, lines } = createStage()
     weavy.next(
       () => Response.json({ access_token: 'wyu_x', expires_in: 60 }),
@@ -138,7 +138,7 @@ describe('syncProfile', () => {
     expect(lines).toHaveLength(1)
   })
 
-  it('a profile that cannot be written as JSON costs no stored token', async () => {
+  test('a profile that cannot be written as JSON costs no stored token', async () => {
     const { broker, profile, lines } = createStage()
     await ask(broker)
     profile.metadata = { id: 1n }
@@ -146,7 +146,7 @@ describe('syncProfile', () => {
     expect(lines).toEqual([expect.stringMatching(/JSON/)])
   })
 
-  it('when Weavy hangs, a token that is there waits once for its bound, and never again until Weavy answers', async () => {
+  test('when Weavy hangs, a token that is there waits once for its bound, and never again until Weavy answers', async () => {
     vi.useFakeTimers()
     let updates = 0
     const fetch = async (_: unknown, init?: RequestInit) => {
@@ -178,7 +178,7 @@ describe('syncProfile', () => {
     expect(lines).toEqual(failed)
   })
 
-  it('is not tried while Weavy issues no tokens', async () => {
+  test('is not tried while Weavy issues no tokens', async () => {
     const { broker, lines, profile } = createStage()
     weavy.next(
       () => Response.json({ access_token: 'wyu_x', expires_in: 3600 }),
@@ -193,7 +193,7 @@ describe('syncProfile', () => {
     expect(lines).toEqual([expect.stringMatching(/Issuing a token failed: Weavy answered 429/)])
   })
 
-  it('a request that has had its time is answered, and that is not taken for a profile that cannot be written', async () => {
+  test('a request that has had its time is answered, and that is not taken for a profile that cannot be written', async () => {
     vi.useFakeTimers()
     let isUpdating = false
     const fetch = async (_: unknown, init?: RequestInit) => {

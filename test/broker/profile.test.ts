@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { BrokerUser } from '../../src/broker/index.js'
 import { ask, createTestBroker } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
@@ -28,13 +28,13 @@ async function sentOf(user: object, options = {}) {
 }
 
 describe('what goes to Weavy of a user', () => {
-  it('is every field that Weavy knows of one, and not uid, sub', async () => {
+  test('is every field that Weavy knows of one, and not uid, sub', async () => {
     const { profile, lines } = await sentOf({ uid: 'u1', sub: 'public-name', ...known })
     expect(profile).toEqual(known)
     expect(lines).toEqual([])
   })
 
-  it('is no other field, and the log names those once', async () => {
+  test('is no other field, and the log names those once', async () => {
     const row = {
       uid: 'u1',
       name: 'Ada',
@@ -52,7 +52,7 @@ describe('what goes to Weavy of a user', () => {
     expect(lines[0]).not.toContain('secret')
   })
 
-  it('is more when profileFields says so', async () => {
+  test('is more when profileFields says so', async () => {
     const { profile, lines } = await sentOf(
       { uid: 'u1', name: 'Ada', is_bot: true },
       { profileFields: ['is_bot'] },
@@ -61,7 +61,7 @@ describe('what goes to Weavy of a user', () => {
     expect(lines).toEqual([])
   })
 
-  it('is read: the fields of an ORM document are getters of its prototype, its own ones are its inside', async () => {
+  test('is read: the fields of an ORM document are getters of its prototype, its own ones are its inside', async () => {
     class Document {
       readonly $__ = { activePaths: {} }
       readonly _doc = { uid: 'u1', name: 'Ada', passwordHash: 'secret' }
@@ -80,7 +80,7 @@ describe('what goes to Weavy of a user', () => {
     expect(lines).toEqual([])
   })
 
-  it('never touches a field that is not sent', async () => {
+  test('never touches a field that is not sent', async () => {
     const user = {
       uid: 'u1',
       get lazyRelation(): never {
@@ -90,12 +90,12 @@ describe('what goes to Weavy of a user', () => {
     expect((await sentOf(user)).profile).toEqual({})
   })
 
-  it('a field that is empty is sent as it is, one that is missing is not', async () => {
+  test('a field that is empty is sent as it is, one that is missing is not', async () => {
     const { profile } = await sentOf({ uid: 'u1', name: null, picture: undefined, comment: '' })
     expect(profile).toEqual({ name: null, comment: '' })
   })
 
-  it('names of fields that are no names, and ever new ones, do not fill the log', async () => {
+  test('names of fields that are no names, and ever new ones, do not fill the log', async () => {
     let round = 0
     const { broker, lines } = createTestBroker({
       user: () => ({ uid: 'u1', 'ada@app.example': 1, [`secret\n${round}`]: 1, [`field${round++}`]: 1 }),

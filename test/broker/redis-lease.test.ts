@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import type { TokenStore } from '../../src/broker/index.js'
 import { blocksOf, runBlock } from '../documented.js'
@@ -54,7 +54,7 @@ async function createFleet(fetches: (typeof fetch)[] = []) {
 }
 
 describe('the store with a lease that the document shows', () => {
-  it('three processes that are asked in the same moment make one call, and one per rotation', async () => {
+  test('three processes that are asked in the same moment make one call, and one per rotation', async () => {
     const { brokers, calls } = await createFleet()
     const pages = Array.from({ length: 12 }, (_, page) => brokers[page % 3] as (typeof brokers)[0])
     const first = new Set(await Promise.all(pages.map((broker) => askForToken(broker))))
@@ -67,7 +67,7 @@ describe('the store with a lease that the document shows', () => {
     expect(calls()).toBe(2)
   })
 
-  it('50 pages that refuse one token, spread over three processes, cost one call, and the next refusal heals at once', async () => {
+  test('50 pages that refuse one token, spread over three processes, cost one call, and the next refusal heals at once', async () => {
     const { brokers, calls, uid } = await createFleet()
     const pages = Array.from({ length: 50 }, (_, page) => brokers[page % 3] as (typeof brokers)[0])
     const first = await askForToken(pages[0] as (typeof brokers)[0])
@@ -85,7 +85,7 @@ describe('the store with a lease that the document shows', () => {
     expect(performance.now() - started).toBeLessThan(5_000)
   })
 
-  it('forget() in one process is final in the others', async () => {
+  test('forget() in one process is final in the others', async () => {
     const { brokers } = await createFleet()
     const [a, b] = brokers as [(typeof brokers)[0], (typeof brokers)[0]]
     const token = await askForToken(a)
@@ -94,7 +94,7 @@ describe('the store with a lease that the document shows', () => {
     expect(await askForToken(a)).not.toBe(token)
   })
 
-  it('a failure of Weavy gives the lease back: the next request does not wait for its end', async () => {
+  test('a failure of Weavy gives the lease back: the next request does not wait for its end', async () => {
     const down = async () => new Response(null, { status: 500 })
     const { brokers, calls } = await createFleet([down])
     const [a, b] = brokers as [(typeof brokers)[0], (typeof brokers)[0]]

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKeyv } from '@keyv/redis'
 import type { Keyv } from 'keyv'
-import { afterAll, beforeAll, describe, expect as expectNow, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect as expectNow, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { STORE_REST_MS, STORE_TIMEOUT_MS, type TokenStore } from '../../src/broker/store.js'
 import { askForNewToken, askForToken, createTestBroker } from './ask.js'
@@ -95,7 +95,7 @@ const failed = expectNow.stringMatching(/The token store failed/)
 const works = expectNow.stringMatching(/The token store works again/)
 
 describe('Redis that reads but does not write', () => {
-  it.concurrent.for([
+  test.concurrent.for([
     ['full, behind a Keyv that throws', full, throwing],
     ['full, behind a Keyv that swallows errors', full, swallowing],
     ['a read-only replica, behind a Keyv that throws', replica, throwing],
@@ -135,7 +135,7 @@ describe('Redis that reads but does not write', () => {
     },
   )
 
-  it.concurrent.for([
+  test.concurrent.for([
     ['full', full, throwing],
     ['a read-only replica', replica, swallowing],
     ['stopped for two seconds', stopped, throwing],
@@ -164,7 +164,7 @@ describe('Redis that reads but does not write', () => {
     },
   )
 
-  it.concurrent('slow to write, but in time: the other process has the new token when the answer leaves', async ({
+  test.concurrent('slow to write, but in time: the other process has the new token when the answer leaves', async ({
     expect,
   }) => {
     await using setup = await start()

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKeyv } from '@keyv/redis'
 import type { Keyv } from 'keyv'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import type { TokenBrokerOptions } from '../../src/broker/index.js'
 import { STORE_TIMEOUT_MS } from '../../src/broker/store.js'
@@ -48,7 +48,7 @@ function createRedisBroker(options: Partial<TokenBrokerOptions> = {}) {
 const issuedFor = (uid: string) => weavy.requests.filter((r) => r.kind === 'token' && r.uid === uid).length
 
 describe('a process that computes for longer than the store has', () => {
-  it('does not take the store for dead: users with stored tokens cost no call', async () => {
+  test('does not take the store for dead: users with stored tokens cost no call', async () => {
     const uids = Array.from({ length: 40 }, (_, n) => `u-busy-${n}`)
     const user = (request: Request) => ({ uid: new URL(request.url).searchParams.get('as') ?? '' })
     const { broker, lines } = createRedisBroker({ user })
@@ -70,7 +70,7 @@ describe('a process that computes for longer than the store has', () => {
 })
 
 describe('two broker processes', () => {
-  it('share tokens, and the 5 s after a replacement', async () => {
+  test('share tokens, and the 5 s after a replacement', async () => {
     const env = { ...process.env, REDIS_URL: redis.url, WEAVY_URL: weavy.url, WEAVY_APIKEY: weavy.apiKey }
     const children = ['a', 'b'].map(() =>
       fork(new URL('broker-process.ts', import.meta.url), { execArgv: ['--import', 'tsx'], env }),
@@ -98,7 +98,7 @@ describe('two broker processes', () => {
 })
 
 describe('one Redis', () => {
-  it('keeps the environments apart', async () => {
+  test('keeps the environments apart', async () => {
     const other = await createStandInWeavy()
     try {
       const a = createRedisBroker()
@@ -111,7 +111,7 @@ describe('one Redis', () => {
     }
   })
 
-  it('drops a token itself when it is no longer to be reused', async () => {
+  test('drops a token itself when it is no longer to be reused', async () => {
     const { broker, store, uid } = createRedisBroker({ expiresIn: 1 })
     await ask(broker)
     const key = recordKey(uid, weavy.url)
@@ -119,7 +119,7 @@ describe('one Redis', () => {
     await expect.poll(() => store.get(key), { timeout: 3_000 }).toBeUndefined()
   })
 
-  it('forget() in one process is heard in the other', async () => {
+  test('forget() in one process is heard in the other', async () => {
     const a = createRedisBroker()
     const b = createRedisBroker({ user: () => ({ uid: a.uid }) })
     const token = await askForToken(a.broker)
@@ -128,7 +128,7 @@ describe('one Redis', () => {
     expect(await askForToken(a.broker)).not.toBe(token)
   })
 
-  it.each([
+  test.each([
     ['text', 'not json'],
     ['JSON of somebody else', '{"value":{"cart":[1,2]}}'],
     ['half a value', '{"value":{"token":"wyu_'],
@@ -170,7 +170,7 @@ describe('Redis in trouble', () => {
     }
   }
 
-  it.each([
+  test.each([
     ['hangs', () => redis.freeze(), () => redis.unfreeze()],
     ['goes away', () => redis.stop(), () => redis.start()],
   ])(
@@ -207,7 +207,7 @@ describe('Redis in trouble', () => {
     60_000,
   )
 
-  it('a forgotten token does not come back with Redis', async () => {
+  test('a forgotten token does not come back with Redis', async () => {
     const { broker, uid } = createRedisBroker()
     const token = await askForToken(broker)
     redis.freeze()
@@ -216,7 +216,7 @@ describe('Redis in trouble', () => {
     await expect.poll(() => askForToken(broker), { timeout: 10_000 }).not.toBe(token)
   }, 20_000)
 
-  it('is not there from the start: requests are served all the same', async () => {
+  test('is not there from the start: requests are served all the same', async () => {
     const { broker, lines } = createRedisBroker({
       store: createKeyv('redis://127.0.0.1:1', { throwOnErrors: true }),
     })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, type Mock, vi } from 'vitest'
+import { afterEach, beforeEach, expect, type Mock, test, vi } from 'vitest'
 import { createReport } from '../../src/broker/report.js'
 import { ask, createTestBroker } from './ask.js'
 
@@ -18,14 +18,14 @@ class Logger {
   }
 }
 
-it('a line has a name in front and goes to the log alone', () => {
+test('a line has a name in front and goes to the log alone', () => {
   const logger = new Logger()
   createReport((line) => logger.error(line))('It rains.')
   expect(logger.lines).toEqual(['weavy-token broker: It rains.'])
   expect(printed()).toEqual([])
 })
 
-it('a method without its object loses no line: they go to console.error, the first time with the cure', () => {
+test('a method without its object loses no line: they go to console.error, the first time with the cure', () => {
   const { error: unbound } = new Logger()
   const report = createReport(unbound)
   for (const line of ['one', 'two']) report(line)
@@ -36,20 +36,20 @@ it('a method without its object loses no line: they go to console.error, the fir
   ])
 })
 
-it('a log that rejects loses no line', async () => {
+test('a log that rejects loses no line', async () => {
   createReport(() => Promise.reject(new Error('full')))('one')
   await Promise.resolve()
   expect(printed()).toEqual([expect.stringContaining('The log option threw'), 'weavy-token broker: one'])
 })
 
-it('a console.error that throws harms nobody', () => {
+test('a console.error that throws harms nobody', () => {
   error.mockImplementation(() => {
     throw new Error('closed')
   })
   expect(() => createReport(new Logger().error)('one')).not.toThrow()
 })
 
-it('a request is answered whatever the log does', async () => {
+test('a request is answered whatever the log does', async () => {
   const log = () => {
     throw new Error('log')
   }
@@ -58,7 +58,7 @@ it('a request is answered whatever the log does', async () => {
   expect(printed()).toEqual([expect.stringContaining('The log'), expect.stringContaining('The uid cannot')])
 })
 
-it('without a log the line goes to console.error, and a console.error that throws harms nobody', async () => {
+test('without a log the line goes to console.error, and a console.error that throws harms nobody', async () => {
   const { broker } = createTestBroker({ log: undefined, user: () => ({ uid: '' }) })
   await ask(broker)
   expect(printed()).toEqual([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { REPLACEMENT_WINDOW_MS } from '../../src/broker/decide.js'
 import type { TokenStore } from '../../src/broker/index.js'
 import { ask, askForNewToken, askForToken, createTestBroker, digestOf, recordKey, SUB } from './ask.js'
@@ -19,7 +19,7 @@ function pass(seconds: number) {
 }
 
 describe('a token is kept and reused', () => {
-  it.each([
+  test.each([
     [3600, 3540],
     [600, 540],
     [100, 90],
@@ -37,7 +37,7 @@ describe('a token is kept and reused', () => {
     expect((await ask(broker)).body).toEqual({ access_token: 'wyu_2', expires_in: expiresIn, sub: SUB })
   })
 
-  it('per user', async () => {
+  test('per user', async () => {
     const user = vi.fn()
     const { broker } = createTestBroker({ user })
     for (const [uid, token] of [
@@ -51,7 +51,7 @@ describe('a token is kept and reused', () => {
     }
   })
 
-  it('per environment, in one store', async () => {
+  test('per environment, in one store', async () => {
     const store = new Map()
     const a = createTestBroker({ store, weavyUrl: 'https://acme.weavy.test/a' })
     const b = createTestBroker({ store, weavyUrl: 'https://acme.weavy.test/b' })
@@ -63,7 +63,7 @@ describe('a token is kept and reused', () => {
     )
   })
 
-  it('at most for its life when Weavy gives less than was asked for', async () => {
+  test('at most for its life when Weavy gives less than was asked for', async () => {
     const { broker } = createTestBroker({ expiresIn: 3600 })
     weavy.next(() => Response.json({ access_token: 'wyu_short', expires_in: 10 }))
     expect((await ask(broker)).body).toEqual({ access_token: 'wyu_short', expires_in: 10, sub: SUB })
@@ -73,7 +73,7 @@ describe('a token is kept and reused', () => {
 })
 
 describe('clocks', () => {
-  it('the default store forgets a token in time although the wall clock was set back', async () => {
+  test('the default store forgets a token in time although the wall clock was set back', async () => {
     const { broker } = createTestBroker({ expiresIn: 100 })
     await ask(broker)
     pass(50)
@@ -83,7 +83,7 @@ describe('clocks', () => {
     expect(await askForToken(broker)).toBe('wyu_2')
   })
 
-  it('a token from the future is not reused, beyond what its margin makes up for', async () => {
+  test('a token from the future is not reused, beyond what its margin makes up for', async () => {
     const store = new Map()
     const { broker } = createTestBroker({ expiresIn: 100, store })
     await ask(broker)
@@ -93,7 +93,7 @@ describe('clocks', () => {
     expect(await askForToken(broker)).toBe('wyu_2')
   })
 
-  it('a wall clock that was set forward costs a call, no more', async () => {
+  test('a wall clock that was set forward costs a call, no more', async () => {
     const { broker } = createTestBroker()
     await ask(broker)
     vi.setSystemTime(Date.now() + 86_400_000)
@@ -103,14 +103,14 @@ describe('clocks', () => {
 })
 
 describe('refresh=true', () => {
-  it('replaces the token also right after a plain issue', async () => {
+  test('replaces the token also right after a plain issue', async () => {
     const { broker } = createTestBroker()
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(await askForNewToken(broker)).toBe('wyu_2')
     expect(await askForToken(broker)).toBe('wyu_2')
   })
 
-  it('gives the same new token for 5 s after the replacement', async () => {
+  test('gives the same new token for 5 s after the replacement', async () => {
     expect(REPLACEMENT_WINDOW_MS).toBe(5_000)
     const { broker } = createTestBroker()
     await ask(broker)
@@ -122,7 +122,7 @@ describe('refresh=true', () => {
     expect(await askForNewToken(broker)).toBe('wyu_3')
   })
 
-  it('does so across processes that share a store', async () => {
+  test('does so across processes that share a store', async () => {
     const store = new Map()
     const [a, b] = [createTestBroker({ store }).broker, createTestBroker({ store }).broker]
     expect(await askForToken(a)).toBe('wyu_1')
@@ -134,14 +134,14 @@ describe('refresh=true', () => {
     expect(await askForNewToken(a)).toBe('wyu_3')
   })
 
-  it('never gives a replacement that is about to end', async () => {
+  test('never gives a replacement that is about to end', async () => {
     const { broker } = createTestBroker({ expiresIn: 4 })
     expect(await askForNewToken(broker)).toBe('wyu_1')
     pass(3.7)
     expect(await askForNewToken(broker)).toBe('wyu_2')
   })
 
-  it('gives a replacement again for half of its life at most, so that a page that refreshes ahead gets another', async () => {
+  test('gives a replacement again for half of its life at most, so that a page that refreshes ahead gets another', async () => {
     const { broker } = createTestBroker({ expiresIn: 5 })
     expect(await askForNewToken(broker)).toBe('wyu_1')
     pass(2)
@@ -150,7 +150,7 @@ describe('refresh=true', () => {
     expect(await askForNewToken(broker)).toBe('wyu_2')
   })
 
-  it('a burst costs one call', async () => {
+  test('a burst costs one call', async () => {
     const { broker } = createTestBroker()
     await ask(broker)
     const tokens = await Promise.all(Array.from({ length: 50 }, () => askForNewToken(broker)))
@@ -161,7 +161,7 @@ describe('refresh=true', () => {
 })
 
 describe('forget', () => {
-  it('drops the stored token of one user', async () => {
+  test('drops the stored token of one user', async () => {
     const user = vi.fn().mockReturnValue({ uid: 'u1' })
     const { broker } = createTestBroker({ user })
     await ask(broker)
@@ -173,14 +173,14 @@ describe('forget', () => {
     expect(await askForToken(broker)).toBe('wyu_2')
   })
 
-  it('makes an end of the 5 s after a replacement', async () => {
+  test('makes an end of the 5 s after a replacement', async () => {
     const { broker } = createTestBroker()
     expect(await askForNewToken(broker)).toBe('wyu_1')
     await broker.forget('u256')
     expect(await askForNewToken(broker)).toBe('wyu_2')
   })
 
-  it('of a uid that cannot exist does nothing and says so', async () => {
+  test('of a uid that cannot exist does nothing and says so', async () => {
     const deleted = vi.fn()
     const store: TokenStore = { get() {}, set() {}, delete: deleted }
     const { broker, lines } = createTestBroker({ store })
@@ -207,7 +207,7 @@ describe('what the store holds is checked', () => {
     paidUntil: 0,
   }
 
-  it.each([
+  test.each([
     ['a number', 42],
     ['a string', '{"token":"wyu_stored"}'],
     ['null', null],
@@ -242,7 +242,7 @@ describe('what the store holds is checked', () => {
     expect(lines).toEqual([])
   })
 
-  it('a good one is used', async () => {
+  test('a good one is used', async () => {
     const store = new Map<string, unknown>([[recordKey(), { ...good, issuedAt: Date.now() - 600_000 }]])
     const { broker } = createTestBroker({ store })
     expect((await ask(broker)).body).toEqual({ access_token: 'wyu_stored', expires_in: 3000, sub: SUB })

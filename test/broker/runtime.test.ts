@@ -1,6 +1,6 @@
 import { createContext, Script } from 'node:vm'
 import { build } from 'esbuild'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
 /** What a runtime of the Workers kind has in common with every other. */
 const web = {
@@ -39,7 +39,7 @@ describe('a runtime without Node', () => {
     imports = Object.keys(metafile.inputs)
   })
 
-  it('is enough for the broker', async () => {
+  test('is enough for the broker', async () => {
     const context = createContext({ ...web })
     new Script(`${code}; globalThis.entry = entry`).runInContext(context)
     const { createTokenBroker, toUid } = context.entry
@@ -59,12 +59,12 @@ describe('a runtime without Node', () => {
     }
   })
 
-  it('importing touches nothing', () => {
+  test('importing touches nothing', () => {
     const context = createContext({ performance })
     expect(() => new Script(code).runInContext(context)).not.toThrow()
   })
 
-  it('the broker shares only errors and the wire with the rest of the package', () => {
+  test('the broker shares only errors and the wire with the rest of the package', () => {
     const own = imports.filter((path) => path.startsWith('src/') && !path.startsWith('src/broker/'))
     expect(own).toEqual(['src/errors.ts', 'src/wire.ts'])
     expect(imports.filter((path) => path.startsWith('node_modules/'))).toEqual([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ANY, type Ask } from '../../src/broker/decide.js'
 import { LEASE_MS } from '../../src/broker/token-records.js'
 import { LEASE_POLL_MS } from '../../src/broker/user-tokens.js'
@@ -42,7 +42,7 @@ function noLeaseWasWaitedFor(world: World) {
 }
 
 describe('two processes, every order of their operations on one store', () => {
-  it('asked for a first token: one call to Weavy with a lease, two without', async () => {
+  test('asked for a first token: one call to Weavy with a lease, two without', async () => {
     const scenario: Scenario = {
       start(world) {
         for (const process of ['a', 'b']) world.begin(async () => void (await world.get(process, ANY)))
@@ -64,7 +64,7 @@ describe('two processes, every order of their operations on one store', () => {
     expect(await search(most(2), withoutLease)).toBeGreaterThan(50)
   }, 60_000)
 
-  it('a rotation ahead of expiry: one more call', async () => {
+  test('a rotation ahead of expiry: one more call', async () => {
     const scenario = afterAFirstToken(
       (world, first) => {
         for (const process of ['a', 'b']) {
@@ -80,7 +80,7 @@ describe('two processes, every order of their operations on one store', () => {
     expect(await search(scenario, withLease)).toBeGreaterThan(100)
   }, 60_000)
 
-  it('all tokens revoked, one page holds an older one: nobody gets a dead token, and none of them twice', async () => {
+  test('all tokens revoked, one page holds an older one: nobody gets a dead token, and none of them twice', async () => {
     const refusals = (leased: boolean): Scenario =>
       afterAFirstToken(
         (world, first) => {
@@ -107,7 +107,7 @@ describe('two processes, every order of their operations on one store', () => {
     expect(await search(refusals(false), withoutLease)).toBeGreaterThan(50)
   }, 60_000)
 
-  it('a heal right after another waits for nobody: two refusals follow each other while the other process refuses, too', async () => {
+  test('a heal right after another waits for nobody: two refusals follow each other while the other process refuses, too', async () => {
     const scenario = afterAFirstToken(
       (world, first) => {
         world.begin(async () => {
@@ -126,7 +126,7 @@ describe('two processes, every order of their operations on one store', () => {
     expect(await search(scenario, { hasLease: true })).toBeGreaterThan(100)
   }, 60_000)
 
-  it.each([
+  test.each([
     ['a first token', ANY],
     ['a replacement', refusing('wyu_1')],
   ])(
@@ -153,7 +153,7 @@ describe('two processes, every order of their operations on one store', () => {
     60_000,
   )
 
-  it('a write that failed and lands later: a page that is given the refused token heals with its next request', async () => {
+  test('a write that failed and lands later: a page that is given the refused token heals with its next request', async () => {
     const scenario = afterAFirstToken(
       (world, first) => {
         world.begin(async () => {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { TokenBrokerOptions } from '../../src/broker/index.js'
 import { createTestBroker, TOKEN_URL } from './ask.js'
 import { API_KEY, createScriptedWeavy } from './scripted-weavy.js'
@@ -40,7 +40,7 @@ describe('neither key nor token nor user id is where it does not belong', () => 
     Object.keys(users).map((user) => [answer, user] as const),
   )
 
-  it.each(cases)('Weavy sends %s, the user %s', async (answer, user) => {
+  test.each(cases)('Weavy sends %s, the user %s', async (answer, user) => {
     const written: unknown[] = []
     const spies = (['log', 'info', 'warn', 'error', 'debug'] as const).map((level) =>
       vi.spyOn(console, level).mockImplementation((...args) => void written.push(args)),
@@ -78,7 +78,7 @@ describe('neither key nor token nor user id is where it does not belong', () => 
   })
 })
 
-it('the key goes to weavyUrl alone, in the Authorization header alone', async () => {
+test('the key goes to weavyUrl alone, in the Authorization header alone', async () => {
   weavy.next(
     () => new Response(null, { status: 308, headers: { Location: 'https://acme.weavy.test/elsewhere' } }),
   )

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type BrokerEvent, createTokenBroker, isTokenError } from '../../src/broker/index.js'
 import { blocksOf, runBlock } from '../documented.js'
 import {
@@ -15,7 +15,7 @@ import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 const weavy = createScriptedWeavy()
 
 describe('broker.token()', () => {
-  it('gives server code the token that the pages of the user have', async () => {
+  test('gives server code the token that the pages of the user have', async () => {
     const { broker, user } = createTestBroker()
     const token = await askForToken(broker)
     expect(await broker.token(user)).toEqual({
@@ -28,14 +28,14 @@ describe('broker.token()', () => {
     expect(await askForToken(broker)).toBe('wyu_2')
   })
 
-  it('shares the call that a page has begun', async () => {
+  test('shares the call that a page has begun', async () => {
     const { broker, user } = createTestBroker()
     const [page, { access_token }] = await Promise.all([askForToken(broker), broker.token(user)])
     expect(access_token).toBe(page)
     expect(weavy.calls).toHaveLength(1)
   })
 
-  it.each([
+  test.each([
     ['nobody', null, undefined, 'signed_out', 401],
     ['a uid that cannot exist', { uid: 'secret id' }, undefined, 'broker_error', 500],
     ['a Weavy that is down', { uid: 'u1' }, 503, 'unreachable', 503],
@@ -55,7 +55,7 @@ describe('broker.token()', () => {
 })
 
 describe('one memory per process', () => {
-  it('forget() in one instance of the module is heard by another, which has made a broker of its own', async () => {
+  test('forget() in one instance of the module is heard by another, which has made a broker of its own', async () => {
     startNewProcess()
     const options = { weavyUrl: WEAVY_URL, apiKey: API_KEY, user: () => ({ uid: 'u256' }) }
     const route = createTokenBroker(options)
@@ -70,7 +70,7 @@ describe('one memory per process', () => {
 })
 
 describe('a runtime that forbids to wait for what another request has opened', () => {
-  it('each request asks for itself, so a cancelled one takes nobody with it', async () => {
+  test('each request asks for itself, so a cancelled one takes nobody with it', async () => {
     vi.stubGlobal('WebSocketPair', class {})
     try {
       // The first request is cancelled: what it waits for never settles.
@@ -87,7 +87,7 @@ describe('a runtime that forbids to wait for what another request has opened', (
 })
 
 describe('events', () => {
-  it('one per request, frozen, and nothing in it that is anybody’s business', async () => {
+  test('one per request, frozen, and nothing in it that is anybody’s business', async () => {
     const events: BrokerEvent[] = []
     const user = vi.fn().mockReturnValue({ uid: 'u256' })
     const { broker } = createTestBroker({ onEvent: (event) => events.push(event), user })
@@ -117,7 +117,7 @@ describe('events', () => {
     expect(JSON.stringify(events)).not.toContain(SUB)
   })
 
-  it.each([
+  test.each([
     [
       'throws',
       () => {
@@ -135,7 +135,7 @@ describe('events', () => {
 })
 
 describe('the Express route of docs/broker.md', () => {
-  it('calls Weavy as the user, and once more after a refusal', async () => {
+  test('calls Weavy as the user, and once more after a refusal', async () => {
     const { broker } = createTestBroker()
     const seen: (string | null)[] = []
     const asked = vi.fn(async (_: string, init: { headers: { Authorization: string } }) => {

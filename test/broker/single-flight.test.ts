@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { FLIGHT_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
 import { ask, askForNewToken, askForToken, createTestBroker, generationKey, recordKey } from './ask.js'
@@ -49,7 +49,7 @@ function createStage(options = {}) {
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('requests at the same time', () => {
-  it('cost one call to Weavy, refreshes among them', async () => {
+  test('cost one call to Weavy, refreshes among them', async () => {
     const { broker, posts } = createStage()
     const replies = [askForToken(broker), askForNewToken(broker), askForToken(broker), askForNewToken(broker)]
     await settle()
@@ -58,7 +58,7 @@ describe('requests at the same time', () => {
     expect(await Promise.all(replies)).toEqual(Array(4).fill('wyu_1'))
   })
 
-  it('cost one call also when the store reads slowly', async () => {
+  test('cost one call also when the store reads slowly', async () => {
     const { broker, posts, reads, hold } = createStage()
     hold.reads = true
     const replies = [askForToken(broker), askForToken(broker), askForToken(broker)]
@@ -75,7 +75,7 @@ describe('requests at the same time', () => {
     expect(posts).toHaveLength(1)
   })
 
-  it('of two users do not wait for each other', async () => {
+  test('of two users do not wait for each other', async () => {
     const user = vi.fn().mockReturnValueOnce({ uid: 'u1' }).mockReturnValueOnce({ uid: 'u2' })
     const { broker, posts } = createStage({ user })
     const [first, second] = [askForToken(broker), askForToken(broker)]
@@ -88,7 +88,7 @@ describe('requests at the same time', () => {
 })
 
 describe('refresh=true that meets a plain request', () => {
-  it('takes the token that is on its way, because nobody holds it yet', async () => {
+  test('takes the token that is on its way, because nobody holds it yet', async () => {
     const { broker, posts } = createStage()
     const plain = askForToken(broker)
     await settle()
@@ -103,7 +103,7 @@ describe('refresh=true that meets a plain request', () => {
     expect(await again).toBe('wyu_2')
   })
 
-  it('does not take what the plain request finds in the store', async () => {
+  test('does not take what the plain request finds in the store', async () => {
     const { broker, posts, reads, hold } = createStage()
     const before = askForToken(broker)
     await settle()
@@ -122,7 +122,7 @@ describe('refresh=true that meets a plain request', () => {
     expect(await forced).toBe('wyu_2')
   })
 
-  it('a plain request whose slow read began before the replacement gets the replacement', async () => {
+  test('a plain request whose slow read began before the replacement gets the replacement', async () => {
     const { broker, posts, reads, hold } = createStage()
     const before = askForToken(broker)
     await settle()
@@ -141,7 +141,7 @@ describe('refresh=true that meets a plain request', () => {
     expect(await plain).toBe('wyu_2')
   })
 
-  it('a plain request does not wait for it while the stored token is good', async () => {
+  test('a plain request does not wait for it while the stored token is good', async () => {
     const { broker, posts } = createStage()
     const before = askForToken(broker)
     await settle()
@@ -157,7 +157,7 @@ describe('refresh=true that meets a plain request', () => {
 })
 
 describe('forget', () => {
-  it('a flight under way answers those who wait, and stores nothing', async () => {
+  test('a flight under way answers those who wait, and stores nothing', async () => {
     const { broker, posts, stored } = createStage()
     const plain = askForToken(broker)
     await settle()
@@ -167,7 +167,7 @@ describe('forget', () => {
     expect([...stored.keys()]).toEqual([generationKey()])
   })
 
-  it('what is being stored at this moment does not count', async () => {
+  test('what is being stored at this moment does not count', async () => {
     const { broker, posts, writes, stored, hold } = createStage()
     hold.writes = true
     const plain = askForToken(broker)
@@ -188,7 +188,7 @@ describe('forget', () => {
     expect(stored.get(recordKey())).toMatchObject({ token: 'wyu_2' })
   })
 
-  it('requests after it start afresh', async () => {
+  test('requests after it start afresh', async () => {
     const { broker, posts, stored } = createStage()
     const before = askForToken(broker)
     await settle()
@@ -204,7 +204,7 @@ describe('forget', () => {
 })
 
 describe('a call to Weavy that never ends', () => {
-  it('costs its waiters their time, and the next request nothing', async () => {
+  test('costs its waiters their time, and the next request nothing', async () => {
     vi.useFakeTimers()
     const hang = createDeferred<Response>()
     const fetch = vi.fn().mockReturnValueOnce(hang.promise)

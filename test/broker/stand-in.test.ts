@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { ask, askForNewToken, askForToken, createTestBroker } from './ask.js'
 
@@ -20,7 +20,7 @@ async function asUser(token: unknown): Promise<{ status: number; body: Record<st
 const kinds = () => weavy.requests.map(({ kind, uid, status }) => `${kind} ${uid} ${status}`)
 
 describe('against a whole environment', () => {
-  it('a token is that of the user, whom Weavy creates', async () => {
+  test('a token is that of the user, whom Weavy creates', async () => {
     const { broker } = create()
     expect(await asUser(await askForToken(broker))).toMatchObject({
       status: 200,
@@ -28,7 +28,7 @@ describe('against a whole environment', () => {
     })
   })
 
-  it('a revoked token is replaced, and the new one works', async () => {
+  test('a revoked token is replaced, and the new one works', async () => {
     const { broker } = create()
     const first = await askForToken(broker)
     weavy.revokeAll()
@@ -39,7 +39,7 @@ describe('against a whole environment', () => {
     expect(await askForToken(broker)).toBe(second)
   })
 
-  it('every token is alive when it is handed out, over several short lives', async () => {
+  test('every token is alive when it is handed out, over several short lives', async () => {
     const { broker } = create({ expiresIn: 1 })
     const tokens = new Set<unknown>()
     const until = performance.now() + 3_000
@@ -52,7 +52,7 @@ describe('against a whole environment', () => {
     expect(tokens.size).toBeLessThanOrEqual(5)
   })
 
-  it('syncProfile renames a user whom Weavy knows already', async () => {
+  test('syncProfile renames a user whom Weavy knows already', async () => {
     const profile = { uid: 'u256', name: 'Ada' }
     const { broker } = create({ syncProfile: true, user: () => profile })
     const token = await askForToken(broker)
@@ -62,19 +62,19 @@ describe('against a whole environment', () => {
     expect(kinds()).toEqual(['token u256 200', 'profile u256 200', 'profile u256 200', 'api u256 200'])
   })
 
-  it('an unusual uid arrives as it is', async () => {
+  test('an unusual uid arrives as it is', async () => {
     const uid = 'auth0|5f7c+å%2F?#'
     const { broker } = create({ user: () => ({ uid }) })
     expect((await asUser(await askForToken(broker))).body.uid).toBe(uid)
   })
 
-  it('a wrong key is a 502, and the log says what to check', async () => {
+  test('a wrong key is a 502, and the log says what to check', async () => {
     const { broker, lines } = create({ apiKey: 'wys_wrong' })
     expect((await ask(broker)).status).toBe(502)
     expect(lines).toEqual([expect.stringMatching(/refused|401.*apiKey/)])
   })
 
-  it('an environment that is not there is a 503 that names the reason', async () => {
+  test('an environment that is not there is a 503 that names the reason', async () => {
     await weavy.close()
     const { broker, lines } = create()
     expect((await ask(broker)).status).toBe(503)

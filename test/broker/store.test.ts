@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { createMemoryStore, STORE_REST_MS, STORE_TIMEOUT_MS } from '../../src/broker/store.js'
 import {
@@ -54,7 +54,7 @@ const failed = expect.stringMatching(/^weavy-token broker: The token store faile
 const works = 'weavy-token broker: The token store works again.'
 
 describe('a store that fails', () => {
-  it.each([
+  test.each([
     ['rejects', () => Promise.reject(new Error('secret'))],
     [
       'throws',
@@ -85,7 +85,7 @@ describe('a store that fails', () => {
     },
   )
 
-  it('throws before it returns a promise: the same', async () => {
+  test('throws before it returns a promise: the same', async () => {
     const broken = () => {
       throw new Error('secret')
     }
@@ -100,7 +100,7 @@ describe('a store that fails', () => {
     vi.clearAllTimers()
   })
 
-  it('Keyv’s way: nothing from get, and false from set', async () => {
+  test('Keyv’s way: nothing from get, and false from set', async () => {
     const set = vi.fn().mockResolvedValue(false)
     const { broker, lines } = createTestBroker({
       store: { get() {}, set, delete() {} },
@@ -113,7 +113,7 @@ describe('a store that fails', () => {
     expect(lines).toEqual([failed])
   })
 
-  it('while it fails, a process remembers what the others have stored', async () => {
+  test('while it fails, a process remembers what the others have stored', async () => {
     const { broker, store, state, fetch } = createStage()
     const other = createTestBroker({ store, fetch })
     expect(await askForToken(broker)).toBe('wyu_1')
@@ -123,7 +123,7 @@ describe('a store that fails', () => {
     expect(fetch).toHaveBeenCalledTimes(1)
   })
 
-  it('only then: what a working store has lost is gone', async () => {
+  test('only then: what a working store has lost is gone', async () => {
     const { broker, entries } = createStage()
     expect(await askForToken(broker)).toBe('wyu_1')
     entries.clear()
@@ -148,7 +148,7 @@ describe('a store that reads but does not write', () => {
     return { ...stage, ...test, store, fetch, setReadOnly }
   }
 
-  it.each([
+  test.each([
     ['true', true],
     ['nothing', undefined],
     ['false', false],
@@ -164,7 +164,7 @@ describe('a store that reads but does not write', () => {
     expect(lines).toEqual([failed])
   })
 
-  it('when it writes again it gets what it missed, and the others with it', async () => {
+  test('when it writes again it gets what it missed, and the others with it', async () => {
     const { broker, store, setReadOnly, lines, fetch } = createReadOnlyStage(true)
     await askForToken(broker)
     setReadOnly(true)
@@ -177,7 +177,7 @@ describe('a store that reads but does not write', () => {
     expect(await askForToken(createTestBroker({ store, fetch }).broker)).toBe('wyu_2')
   })
 
-  it('forget() says that the store does not have it, tries again, and what is stored is not given meanwhile', async () => {
+  test('forget() says that the store does not have it, tries again, and what is stored is not given meanwhile', async () => {
     const { broker, store, setReadOnly, fetch, entries } = createReadOnlyStage(true)
     const other = createTestBroker({ store, fetch })
     expect(await askForToken(broker)).toBe('wyu_1')
@@ -196,7 +196,7 @@ describe('a store that reads but does not write', () => {
 })
 
 describe('a store that hangs', () => {
-  it('costs a request a second at most', async () => {
+  test('costs a request a second at most', async () => {
     const { broker, state } = createStage()
     state.breakdown = hang
     const reply = askForToken(broker)
@@ -204,7 +204,7 @@ describe('a store that hangs', () => {
     expect(await reply).toBe('wyu_1')
   })
 
-  it('is left alone for a while, so that it does not cost every request a second', async () => {
+  test('is left alone for a while, so that it does not cost every request a second', async () => {
     const { broker, state, calls, lines } = createStage()
     state.breakdown = hang
     const reply = askForToken(broker)
@@ -217,7 +217,7 @@ describe('a store that hangs', () => {
     expect(lines).toEqual([failed])
   })
 
-  it('is tried by one request at a time until it answers, and used again then', async () => {
+  test('is tried by one request at a time until it answers, and used again then', async () => {
     const { broker, state, calls, lines, fetch } = createStage()
     state.breakdown = hang
     const first = askForToken(broker)
@@ -238,7 +238,7 @@ describe('a store that hangs', () => {
     expect(lines).toEqual([failed, works])
   })
 
-  it('is back with its first answer, whatever it was asked before', async () => {
+  test('is back with its first answer, whatever it was asked before', async () => {
     const { broker, state, entries, lines } = createStage()
     await ask(broker)
     const stored = new Map(entries)
@@ -256,7 +256,7 @@ describe('a store that hangs', () => {
     expect(lines).toEqual([failed, works])
   })
 
-  it('what it does after all when nobody waits any more is ignored', async () => {
+  test('what it does after all when nobody waits any more is ignored', async () => {
     const { broker, state, lines } = createStage()
     let fail: (reason: Error) => void = () => {}
     state.breakdown = () =>
@@ -271,7 +271,7 @@ describe('a store that hangs', () => {
     expect(lines).toEqual([failed])
   })
 
-  it('forget() ends in a second, and is tried also while the store is left alone', async () => {
+  test('forget() ends in a second, and is tried also while the store is left alone', async () => {
     const { broker, state, calls } = createStage()
     state.breakdown = hang
     const forgotten = broker.forget('u256')
@@ -284,7 +284,7 @@ describe('a store that hangs', () => {
     vi.clearAllTimers()
   })
 
-  it('the wall clock has no say in how long it is left alone', async () => {
+  test('the wall clock has no say in how long it is left alone', async () => {
     const { broker, state, calls } = createStage()
     state.breakdown = hang
     const reply = askForToken(broker)
@@ -299,7 +299,7 @@ describe('a store that hangs', () => {
 })
 
 describe('what a store is given', () => {
-  it('plain JSON, and a whole number of milliseconds that ends where reuse does', async () => {
+  test('plain JSON, and a whole number of milliseconds that ends where reuse does', async () => {
     const set = vi.fn()
     const { broker } = createTestBroker({ store: { get() {}, set, delete() {} }, fetch: createWeavyFetch() })
     await ask(broker)
@@ -320,7 +320,7 @@ describe('what a store is given', () => {
     expect(ttlMs).toBe(3_540_000)
   })
 
-  it('nothing that is over at once: Keyv takes 0 for ever', async () => {
+  test('nothing that is over at once: Keyv takes 0 for ever', async () => {
     const set = vi.fn()
     const fetch = async () => Response.json({ access_token: 'wyu_1', expires_in: 0.001 })
     const { broker } = createTestBroker({ store: { get() {}, set, delete() {} }, fetch })
@@ -330,7 +330,7 @@ describe('what a store is given', () => {
 })
 
 describe('the default store', () => {
-  it('is bounded: the least recently used entry gives way', () => {
+  test('is bounded: the least recently used entry gives way', () => {
     const store = createMemoryStore(2)
     store.set('a', 1, 60_000)
     store.set('b', 2, 60_000)
@@ -339,7 +339,7 @@ describe('the default store', () => {
     expect(['a', 'b', 'c'].map((key) => store.get(key))).toEqual([1, undefined, 3])
   })
 
-  it('drops an entry when its time is over, without a timer', async () => {
+  test('drops an entry when its time is over, without a timer', async () => {
     await vi.advanceTimersByTimeAsync(1)
     const store = createMemoryStore(2)
     store.set('a', 1, 1_000)
@@ -350,7 +350,7 @@ describe('the default store', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('belongs to one broker', async () => {
+  test('belongs to one broker', async () => {
     const fetch = createWeavyFetch()
     const [a, b] = [createTestBroker({ fetch }).broker, createTestBroker({ fetch }).broker]
     expect(await askForToken(a)).toBe('wyu_1')

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { toUid } from '../../src/broker/index.js'
 
 describe('toUid', () => {
-  it.each([
+  test.each([
     [256, 'u256'],
     ['256', 'u256'],
     [256n, 'u256'],
@@ -16,11 +16,11 @@ describe('toUid', () => {
     expect(toUid(id)).toBe(uid)
   })
 
-  it('takes another prefix', () => {
+  test('takes another prefix', () => {
     expect(toUid(256, 'tenant7-')).toBe('tenant7-256')
   })
 
-  it.each([
+  test.each([
     ['empty', ''],
     ['a signed number', -1],
     ['a signed number in a string', '-1'],
@@ -43,28 +43,28 @@ describe('toUid', () => {
     expect(() => toUid(id)).toThrow(TypeError)
   })
 
-  it('refuses a prefix that does not keep digits from standing alone', () => {
+  test('refuses a prefix that does not keep digits from standing alone', () => {
     expect(() => toUid(256, '')).toThrow(TypeError)
     expect(() => toUid(256, '1')).toThrow(TypeError)
     expect(() => toUid(256, null as unknown as string)).toThrow(TypeError)
   })
 
-  it('refuses a prefix that makes a signed number of the id', () => {
+  test('refuses a prefix that makes a signed number of the id', () => {
     expect(() => toUid(256, '-')).toThrow(TypeError)
     expect(() => toUid(256, '+')).toThrow(TypeError)
   })
 
-  it('keeps the uids that an app has already, with the prefix that they have', () => {
+  test('keeps the uids that an app has already, with the prefix that they have', () => {
     expect(toUid(1, 'acmeuser-')).toBe('acmeuser-1')
   })
 
-  it('does not quote the id in its error', () => {
+  test('does not quote the id in its error', () => {
     expect(() => toUid('secret id')).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('secret') }),
     )
   })
 
-  it('never gives two ids the same uid, and only uids by Weavy’s rules', () => {
+  test('never gives two ids the same uid, and only uids by Weavy’s rules', () => {
     const id = fc.oneof(
       fc.string(),
       fc.string({ unit: 'binary' }),

@@ -1,5 +1,5 @@
 import { HTTPException } from 'hono/http-exception'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createTokenBroker, toUid } from '../../src/broker/index.js'
 import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
@@ -19,7 +19,7 @@ function problem(status: number) {
 }
 
 describe('nobody is signed in', () => {
-  it.each([null, undefined, false, ''])('user() gives %j: 401', async (nobody) => {
+  test.each([null, undefined, false, ''])('user() gives %j: 401', async (nobody) => {
     const { broker, lines } = createTestBroker({ user: () => nobody as null })
     const { status, headers, body } = await ask(broker)
     expect(status).toBe(401)
@@ -32,7 +32,7 @@ describe('nobody is signed in', () => {
 })
 
 describe('user() is asked', () => {
-  it('with the request as it came, and with what fetch was given besides', async () => {
+  test('with the request as it came, and with what fetch was given besides', async () => {
     const seen: unknown[] = []
     const broker = createTokenBroker({
       weavyUrl: WEAVY_URL,
@@ -49,7 +49,7 @@ describe('user() is asked', () => {
     expect(seen[0]).toBe(request)
   })
 
-  it('for each request, so a session that ended gets no stored token', async () => {
+  test('for each request, so a session that ended gets no stored token', async () => {
     const user = vi.fn().mockReturnValueOnce({ uid: 'u1' }).mockReturnValueOnce(null)
     const { broker } = createTestBroker({ user })
     expect((await ask(broker)).status).toBe(200)
@@ -58,7 +58,7 @@ describe('user() is asked', () => {
 })
 
 describe('user() fails', () => {
-  it.each([
+  test.each([
     [
       'throws',
       () => {
@@ -89,7 +89,7 @@ describe('user() fails', () => {
     expect(`${lines}${JSON.stringify(body)}`).not.toMatch(/secret|u256/)
   })
 
-  it.each([
+  test.each([
     ['a string', 'secret'],
     ['nothing', undefined],
     [
@@ -104,13 +104,13 @@ describe('user() fails', () => {
     expect(lines[0]).not.toMatch(/secret/)
   })
 
-  it('the log says what is wrong with an id that toUid() refused', async () => {
+  test('the log says what is wrong with an id that toUid() refused', async () => {
     const { broker, lines } = createTestBroker({ user: () => ({ uid: toUid('secret id') }) })
     expect((await ask(broker)).status).toBe(500)
     expect(lines).toEqual([expect.stringMatching(/uid.*white space/)])
   })
 
-  it.each([
+  test.each([
     ['digits only', { uid: '256' }, /digits/],
     ['a signed number', { uid: '-1' }, /signed number/],
     ['white space', { uid: 'secret id' }, /white space/],
@@ -132,14 +132,14 @@ describe('user() fails', () => {
     expect(weavy.calls).toEqual([])
   })
 
-  it.each([[5], [''], [{}], ['x'.repeat(257)]])('gives a user whose sub is %j: 500', async (sub) => {
+  test.each([[5], [''], [{}], ['x'.repeat(257)]])('gives a user whose sub is %j: 500', async (sub) => {
     const { broker, lines } = createTestBroker({ user: () => ({ uid: 'u1', sub }) as { uid: string } })
     expect((await ask(broker)).status).toBe(500)
     expect(lines).toEqual([expect.stringMatching(/sub of user\(\).*1 to 256 characters/)])
     expect(weavy.calls).toEqual([])
   })
 
-  it.each([
+  test.each([
     ['a bigint', { uid: 'u1', metadata: { id: 1n } }],
     [
       'a cycle',
@@ -161,7 +161,7 @@ describe('user() fails', () => {
 describe('user() hangs', () => {
   afterEach(() => vi.useRealTimers())
 
-  it('and Weavy, too: together they stay below the 10 s of a page, and the token is there for the next request', async () => {
+  test('and Weavy, too: together they stay below the 10 s of a page, and the token is there for the next request', async () => {
     vi.useFakeTimers()
     const waiting = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
     const user = vi.fn(async () => {
@@ -186,7 +186,7 @@ describe('user() hangs', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('504 after its time, and what it does later is ignored', async () => {
+  test('504 after its time, and what it does later is ignored', async () => {
     vi.useFakeTimers()
     const late = createDeferred<null>()
     const { broker, lines } = createTestBroker({ user: () => late.promise })
@@ -207,7 +207,7 @@ describe('user() throws what frameworks throw', () => {
     statusCode = 401
   }
 
-  it.each([
+  test.each([
     ['an error with status 401, as http-errors makes it', new UnauthorizedError('secret'), 401],
     [
       'an error with statusCode 401, as h3 makes it',
@@ -226,7 +226,7 @@ describe('user() throws what frameworks throw', () => {
     expect(lines).toEqual([])
   })
 
-  it('an HTTPException of Hono with a response of its own: that is the answer', async () => {
+  test('an HTTPException of Hono with a response of its own: that is the answer', async () => {
     const res = new Response('{"own":true}', { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } })
     const { broker } = createTestBroker({ user: () => Promise.reject(new HTTPException(401, { res })) })
     const { status, headers, body } = await ask(broker)
@@ -235,7 +235,7 @@ describe('user() throws what frameworks throw', () => {
     expect(body).toEqual({ own: true })
   })
 
-  it('the redirect of SvelteKit: it is the answer', async () => {
+  test('the redirect of SvelteKit: it is the answer', async () => {
     const { broker, lines } = createTestBroker({
       user: () => Promise.reject({ status: 303, location: '/sign-in' }),
     })
@@ -245,7 +245,7 @@ describe('user() throws what frameworks throw', () => {
     expect(lines).toEqual([])
   })
 
-  it.each([
+  test.each([
     'NEXT_REDIRECT;replace;/sign-in;307;',
     'NEXT_HTTP_ERROR_FALLBACK;401',
     'NEXT_NOT_FOUND',
@@ -259,7 +259,7 @@ describe('user() throws what frameworks throw', () => {
     expect(lines).toEqual([])
   })
 
-  it.each([
+  test.each([
     ['an error that Next.js has numbered', Object.assign(new Error('x'), { digest: '2412454310' })],
     ['an error with another status', Object.assign(new Error('x'), { status: 500 })],
     ['an error of a database with a status of its own', Object.assign(new Error('x'), { status: 'ER_401' })],
@@ -274,7 +274,7 @@ describe('user() throws what frameworks throw', () => {
 })
 
 describe('user() throws a Response', () => {
-  it('it is the answer, but never cached', async () => {
+  test('it is the answer, but never cached', async () => {
     const { broker, lines } = createTestBroker({
       user: () => {
         throw new Response('{"sign":"in"}', {
@@ -294,7 +294,7 @@ describe('user() throws a Response', () => {
     expect(lines).toEqual([])
   })
 
-  it('also one whose headers cannot be changed', async () => {
+  test('also one whose headers cannot be changed', async () => {
     const { broker } = createTestBroker({
       user: () => Promise.reject(Response.redirect('https://app.example/sign-in')),
     })
@@ -303,7 +303,7 @@ describe('user() throws a Response', () => {
     expect(headers.get('location')).toBe('https://app.example/sign-in')
   })
 
-  it('keeps what it said about Vary', async () => {
+  test('keeps what it said about Vary', async () => {
     const { broker } = createTestBroker({
       allowedOrigins: ['https://partner.example'],
       user: () => Promise.reject(new Response(null, { status: 401, headers: { Vary: 'Cookie' } })),
@@ -311,7 +311,7 @@ describe('user() throws a Response', () => {
     expect((await ask(broker)).headers.get('vary')).toBe('Cookie, Origin, Cookie, Authorization')
   })
 
-  it.each([
+  test.each([
     ['is an error of the network', () => Response.error()],
     [
       'was read before',

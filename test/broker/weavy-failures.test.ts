@@ -1,5 +1,5 @@
 import { HttpResponse } from 'msw'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_ANSWER_BYTES } from '../../src/broker/exchange.js'
 import { MAX_TOKEN_LENGTH, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
@@ -24,7 +24,7 @@ async function askOnce(answer: () => Response | Promise<Response>) {
 }
 
 describe('Weavy fails', () => {
-  it.each([
+  test.each([
     ['refuses the key', withStatus(401), 502, /refused|401.*apiKey/],
     ['forbids the key', withStatus(403), 502, /403.*apiKey/],
     ['does not know the endpoint', withStatus(404), 502, /404.*weavyUrl/],
@@ -137,7 +137,7 @@ describe('Weavy fails', () => {
     },
   )
 
-  it('refuses the connection three times: 503, and nothing quoted', async () => {
+  test('refuses the connection three times: 503, and nothing quoted', async () => {
     weavy.next(
       () => HttpResponse.error(),
       () => HttpResponse.error(),
@@ -148,12 +148,12 @@ describe('Weavy fails', () => {
     expect(weavy.calls).toHaveLength(3)
   })
 
-  it('a failure is not kept: the next request asks again', async () => {
+  test('a failure is not kept: the next request asks again', async () => {
     const { broker } = await askOnce(withStatus(503))
     expect((await ask(broker)).body.access_token).toBe('wyu_1')
   })
 
-  it('a failed refresh leaves the stored token alone', async () => {
+  test('a failed refresh leaves the stored token alone', async () => {
     const { broker } = createTestBroker()
     await ask(broker)
     weavy.next(withStatus(503))
@@ -161,7 +161,7 @@ describe('Weavy fails', () => {
     expect((await ask(broker)).body.access_token).toBe('wyu_1')
   })
 
-  it('requests that share a call share its failure, and it is one line in the log', async () => {
+  test('requests that share a call share its failure, and it is one line in the log', async () => {
     weavy.next(withStatus(500))
     const { broker, lines } = createTestBroker()
     const replies = await Promise.all(Array.from({ length: 20 }, () => ask(broker)))
@@ -170,7 +170,7 @@ describe('Weavy fails', () => {
     expect(lines).toHaveLength(1)
   })
 
-  it('the system code of a failed connection is in the log', async () => {
+  test('the system code of a failed connection is in the log', async () => {
     const refused = new TypeError('fetch failed secret', {
       cause: { code: 'ECONNREFUSED', message: 'secret' },
     })
@@ -180,7 +180,7 @@ describe('Weavy fails', () => {
     expect(lines[0]).not.toMatch(/secret/)
   })
 
-  it('a fetch that throws at once is a failed connection', async () => {
+  test('a fetch that throws at once is a failed connection', async () => {
     const { broker } = createTestBroker({
       fetch: () => {
         throw new Error('no network here')
@@ -189,7 +189,7 @@ describe('Weavy fails', () => {
     expect((await ask(broker)).status).toBe(503)
   })
 
-  it('a redirect that a runtime hides behind status 0 is one', async () => {
+  test('a redirect that a runtime hides behind status 0 is one', async () => {
     const hidden = { ok: false, status: 0, headers: new Headers() } as Response
     const { broker, lines } = createTestBroker({ fetch: async () => hidden })
     expect((await ask(broker)).status).toBe(502)
@@ -200,7 +200,7 @@ describe('Weavy fails', () => {
 describe('Retry-After', () => {
   afterEach(() => vi.useRealTimers())
 
-  it.each([
+  test.each([
     ['seconds', '7', '7'],
     ['a date', 'Thu, 01 Jan 2026 00:00:30 GMT', '30'],
     ['a date that has passed', 'Thu, 01 Jan 2026 00:00:00 GMT', '1'],
@@ -220,7 +220,7 @@ describe('Retry-After', () => {
   })
 })
 
-it('a Retry-After that is a date counts from the Date of its answer, whatever our clock says', async () => {
+test('a Retry-After that is a date counts from the Date of its answer, whatever our clock says', async () => {
   const headers = {
     Date: 'Thu, 01 Jan 2026 00:00:00 GMT',
     'Retry-After': 'Thu, 01 Jan 2026 00:00:30 GMT',
@@ -231,7 +231,7 @@ it('a Retry-After that is a date counts from the Date of its answer, whatever ou
 describe('Weavy hangs', () => {
   afterEach(() => vi.useRealTimers())
 
-  it('before its answer: 504 within 10 s, the request is aborted, the next one starts afresh', async () => {
+  test('before its answer: 504 within 10 s, the request is aborted, the next one starts afresh', async () => {
     vi.useFakeTimers()
     const signals: AbortSignal[] = []
     const fetch = (_: unknown, init?: RequestInit) => {
@@ -252,7 +252,7 @@ describe('Weavy hangs', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('in the middle of its answer: 504', async () => {
+  test('in the middle of its answer: 504', async () => {
     vi.useFakeTimers()
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode('{')),
@@ -264,7 +264,7 @@ describe('Weavy hangs', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('longer than the token lives: 504 instead of a dead token', async () => {
+  test('longer than the token lives: 504 instead of a dead token', async () => {
     vi.useFakeTimers()
     const late = createDeferred<Response>()
     const { broker } = createTestBroker({ expiresIn: 2, fetch: () => late.promise })

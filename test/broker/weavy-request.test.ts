@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { HttpResponse } from 'msw'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ask, createTestBroker, SUB } from './ask.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
 
 describe('the request to Weavy', () => {
-  it('asks for a token of the user, with the API key as bearer, the lifetime and the profile', async () => {
+  test('asks for a token of the user, with the API key as bearer, the lifetime and the profile', async () => {
     const user = () => ({
       uid: 'u256',
       name: 'Ada',
@@ -45,13 +45,13 @@ describe('the request to Weavy', () => {
     expect(lines).toEqual([])
   })
 
-  it('asks for the lifetime of the option, whatever the profile holds', async () => {
+  test('asks for the lifetime of the option, whatever the profile holds', async () => {
     const { broker } = createTestBroker({ expiresIn: 120, user: () => ({ uid: 'u1', expires_in: 1e9 }) })
     expect((await ask(broker)).body.expires_in).toBeLessThanOrEqual(120)
     expect(weavy.calls[0]?.body).toEqual({ expires_in: 120 })
   })
 
-  it.each([
+  test.each([
     ['https://acme.weavy.test/', 'https://acme.weavy.test/api/users/u256/tokens'],
     ['https://acme.weavy.test/sub/path//', 'https://acme.weavy.test/sub/path/api/users/u256/tokens'],
   ])('goes from weavyUrl %s to %s', async (weavyUrl, url) => {
@@ -60,7 +60,7 @@ describe('the request to Weavy', () => {
     expect(weavy.calls.map((call) => call.url)).toEqual([url])
   })
 
-  it.each([
+  test.each([
     ['u?admin=1', 'u%3Fadmin%3D1'],
     ['u#x', 'u%23x'],
     ['u%2e%2e', 'u%252e%252e'],
@@ -76,7 +76,7 @@ describe('the request to Weavy', () => {
     expect(weavy.calls.map((call) => call.url)).toEqual([`${WEAVY_URL}/api/users/${segment}/tokens`])
   })
 
-  it('never leaves /api/users/{uid}/tokens, whatever the uid is', async () => {
+  test('never leaves /api/users/{uid}/tokens, whatever the uid is', async () => {
     const urls: string[] = []
     const fetch = async (input: RequestInfo | URL) => {
       urls.push(new URL(String(input)).href)
@@ -121,7 +121,7 @@ describe('the request to Weavy', () => {
 })
 
 describe('expires_in of the answer', () => {
-  it.each([
+  test.each([
     ['a number', 1800, 1800],
     ['a numeric string', '1800', 1800],
     ['missing: what was asked for', undefined, 3600],
@@ -135,14 +135,14 @@ describe('expires_in of the answer', () => {
   })
 })
 
-it('a query string of a megabyte is no problem', async () => {
+test('a query string of a megabyte is no problem', async () => {
   const { broker } = createTestBroker()
   const url = `https://app.example/api/token?${'&refresh=tru'.repeat(100_000)}`
   expect((await ask(broker, {}, url)).status).toBe(200)
   expect((await ask(broker, {}, `${url}&refresh=true`)).body.access_token).toBe('wyu_2')
 })
 
-it.each([
+test.each([
   ['?refresh=true', true],
   ['?theme=dark&refresh=true', true],
   ['?refresh=true&theme=dark', true],

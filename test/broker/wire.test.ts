@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { REPLACEMENTS_AT_ONCE } from '../../src/broker/decide.js'
 import {
   ask,
@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers())
 
 describe('sub', () => {
-  it('is a digest of the uid, in every answer, and what subOf tells', async () => {
+  test('is a digest of the uid, in every answer, and what subOf tells', async () => {
     const { broker } = createTestBroker()
     expect((await ask(broker)).body.sub).toBe(SUB)
     expect((await ask(broker)).body.sub).toBe(SUB)
@@ -30,13 +30,13 @@ describe('sub', () => {
     expect(broker.subOf('u256')).toBe(SUB)
   })
 
-  it('is the one that user() returns, which Weavy does not get', async () => {
+  test('is the one that user() returns, which Weavy does not get', async () => {
     const { broker } = createTestBroker({ user: () => ({ uid: 'u256', sub: 'ada@acme as carol' }) })
     expect((await ask(broker)).body.sub).toBe('ada@acme as carol')
     expect(weavy.calls[0]?.body).not.toHaveProperty('sub')
   })
 
-  it.each([
+  test.each([
     ['an empty string', ''],
     ['a number', 42],
     ['an object', {}],
@@ -47,7 +47,7 @@ describe('sub', () => {
     expect(lines).toEqual([expect.stringMatching(/sub of user\(\) must be a string/)])
   })
 
-  it('subOf of a uid that cannot exist is a TypeError that does not quote it', () => {
+  test('subOf of a uid that cannot exist is a TypeError that does not quote it', () => {
     const { broker } = createTestBroker()
     expect(() => broker.subOf('secret id')).toThrow(TypeError)
     expect(() => broker.subOf('secret id')).not.toThrow(/secret/)
@@ -55,7 +55,7 @@ describe('sub', () => {
 })
 
 describe('held', () => {
-  it('many tabs whose refreshes are minutes apart cost one call per life', async () => {
+  test('many tabs whose refreshes are minutes apart cost one call per life', async () => {
     const { broker } = createTestBroker()
     const first = await askForToken(broker)
     vi.advanceTimersByTime(3_300_000)
@@ -66,7 +66,7 @@ describe('held', () => {
     expect(weavy.calls).toHaveLength(2)
   })
 
-  it('a user who replays the digest of the newest token in a loop spends 20 calls, then one per 5 s', async () => {
+  test('a user who replays the digest of the newest token in a loop spends 20 calls, then one per 5 s', async () => {
     const { broker } = createTestBroker()
     const statuses: number[] = []
     const replay = async () => {
@@ -101,7 +101,7 @@ describe('rubbish in held or refused', () => {
     '100 kB': 'A'.repeat(100_000),
   }
 
-  it.each(Object.entries(rubbish))('%s counts as if it were not there', async (_, value) => {
+  test.each(Object.entries(rubbish))('%s counts as if it were not there', async (_, value) => {
     const { broker } = createTestBroker()
     const url = (name: string) => `${TOKEN_URL}?refresh=true&${name}=${value}`
     await ask(broker)
@@ -112,7 +112,7 @@ describe('rubbish in held or refused', () => {
     expect(weavy.calls).toHaveLength(2)
   })
 
-  it('what looks like a digest is one', async () => {
+  test('what looks like a digest is one', async () => {
     const { broker } = createTestBroker()
     await ask(broker)
     const unknown = 'A'.repeat(22)
@@ -126,7 +126,7 @@ describe('rubbish in held or refused', () => {
 })
 
 describe('refused', () => {
-  it('50 pages that refuse one token cost one call, whenever they come', async () => {
+  test('50 pages that refuse one token cost one call, whenever they come', async () => {
     const { broker } = createTestBroker()
     const first = await askForToken(broker)
     const atOnce = await Promise.all(Array.from({ length: 25 }, () => askAfterRefusal(broker, first)))
@@ -138,7 +138,7 @@ describe('refused', () => {
     expect(weavy.calls).toHaveLength(2)
   })
 
-  it('a page that holds an older token than the store does, all of them revoked: a token that lives', async () => {
+  test('a page that holds an older token than the store does, all of them revoked: a token that lives', async () => {
     const { broker } = createTestBroker()
     const old = await askForToken(broker)
     const stored = await askAhead(broker, old)
@@ -149,13 +149,13 @@ describe('refused', () => {
     expect(weavy.calls).toHaveLength(3)
   })
 
-  it('a token that was revoked a moment after its replacement heals with one request, at once', async () => {
+  test('a token that was revoked a moment after its replacement heals with one request, at once', async () => {
     const { broker } = createTestBroker()
     const second = await askAfterRefusal(broker, await askForToken(broker))
     expect(await askAfterRefusal(broker, second)).toBe('wyu_3')
   })
 
-  it('pages that refuse different tokens at the same time share a call, and what it brings is for both', async () => {
+  test('pages that refuse different tokens at the same time share a call, and what it brings is for both', async () => {
     const { broker } = createTestBroker()
     const old = await askForToken(broker)
     const stored = await askAhead(broker, old)
@@ -165,7 +165,7 @@ describe('refused', () => {
     expect(weavy.calls).toHaveLength(3)
   })
 
-  it('an environment that gives the same token again is asked again each time, no more often than allowed', async () => {
+  test('an environment that gives the same token again is asked again each time, no more often than allowed', async () => {
     const { broker } = createTestBroker()
     for (let i = 0; i < 40; i += 1) weavy.next(() => Response.json({ access_token: 'wyu_same' }))
     await ask(broker)
@@ -175,7 +175,7 @@ describe('refused', () => {
     expect(replies.filter((status) => status === 200)).toHaveLength(REPLACEMENTS_AT_ONCE)
   })
 
-  it('a user who replays it in a loop spends 20 calls, then one per 5 s, and is told so', async () => {
+  test('a user who replays it in a loop spends 20 calls, then one per 5 s, and is told so', async () => {
     const { broker, lines } = createTestBroker()
     await ask(broker)
     const statuses: number[] = []
@@ -197,7 +197,7 @@ describe('refused', () => {
 })
 
 describe('old pages and new pages, in any mix', () => {
-  it('an old page is served as ever', async () => {
+  test('an old page is served as ever', async () => {
     const { broker } = createTestBroker()
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(await askForNewToken(broker)).toBe('wyu_2')
@@ -206,27 +206,27 @@ describe('old pages and new pages, in any mix', () => {
     expect(await askForNewToken(broker)).toBe('wyu_3')
   })
 
-  it('what an old page had replaced is the answer for a new one that holds the token before', async () => {
+  test('what an old page had replaced is the answer for a new one that holds the token before', async () => {
     const { broker } = createTestBroker()
     const first = await askForToken(broker)
     const second = await askForNewToken(broker)
     expect(await askAhead(broker, first)).toBe(second)
   })
 
-  it('what an old page had replaced, nobody knows why, is replaced for a refusal', async () => {
+  test('what an old page had replaced, nobody knows why, is replaced for a refusal', async () => {
     const { broker } = createTestBroker()
     const first = await askForToken(broker)
     await askForNewToken(broker)
     expect(await askAfterRefusal(broker, first)).toBe('wyu_3')
   })
 
-  it('an old page within 5 s of what a new page had replaced gets the same', async () => {
+  test('an old page within 5 s of what a new page had replaced gets the same', async () => {
     const { broker } = createTestBroker()
     const second = await askAfterRefusal(broker, await askForToken(broker))
     expect(await askForNewToken(broker)).toBe(second)
   })
 
-  it('in a rolling deploy old and new processes share a store and do not disturb each other', async () => {
+  test('in a rolling deploy old and new processes share a store and do not disturb each other', async () => {
     const store = new Map<string, unknown>()
     // What a process of 0.1 has written there.
     const before = { token: 'wyu_old', issuedAt: Date.now(), lifetimeMs: 3_600_000, replacedAt: null }
@@ -239,7 +239,7 @@ describe('old pages and new pages, in any mix', () => {
 })
 
 describe('expiresIn that was lowered', () => {
-  it('reaches tokens that are stored already', async () => {
+  test('reaches tokens that are stored already', async () => {
     const store = new Map()
     await ask(createTestBroker({ store, expiresIn: 31_536_000 }).broker)
     vi.advanceTimersByTime(100_000)
@@ -251,7 +251,7 @@ describe('expiresIn that was lowered', () => {
 })
 
 describe('a rotated API key', () => {
-  it('what an earlier key issued is not given any more, and forget() finds it all the same', async () => {
+  test('what an earlier key issued is not given any more, and forget() finds it all the same', async () => {
     let key = 'wys_first'
     const store = new Map()
     const { broker } = createTestBroker({ store, apiKey: () => key })
@@ -265,7 +265,7 @@ describe('a rotated API key', () => {
     expect(await askForToken(broker)).toBe('wyu_3')
   })
 
-  it('a call that is under way with the earlier key is nobody’s', async () => {
+  test('a call that is under way with the earlier key is nobody’s', async () => {
     let key = 'wys_first'
     const answers: (() => void)[] = []
     let issued = 0

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { listen } from '../../demo/stand-in/listen.js'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { createTokenBroker } from '../../src/broker/index.js'
@@ -65,7 +65,7 @@ const NO_COOKIES = [
 ]
 
 describe('our own broker', () => {
-  it('keeps every promise', async () => {
+  test('keeps every promise', async () => {
     const broker = createTokenBroker({
       weavyUrl: weavy.url,
       apiKey: weavy.apiKey,
@@ -111,7 +111,7 @@ describe('sub, held and refused', () => {
     })
   }
 
-  it('that are kept are found', async () => {
+  test('that are kept are found', async () => {
     expect(brief(await check(await contract()), 'ok')).toEqual(
       expect.arrayContaining([
         'ok: sub names the user',
@@ -121,7 +121,7 @@ describe('sub, held and refused', () => {
     )
   })
 
-  it.each<[Faults, string]>([
+  test.each<[Faults, string]>([
     [{ forgetsHeld: true }, 'warn: held: tabs that renew ahead of expiry share one new token'],
     [{ forgetsRefused: true }, 'warn: refused: a refused token is replaced once'],
     [{ namesTokens: true }, 'fail: sub names the user'],
@@ -131,7 +131,7 @@ describe('sub, held and refused', () => {
 })
 
 describe('brokers that people have', () => {
-  it.each<[Row, string[]]>([
+  test.each<[Row, string[]]>([
     ['sample', [...BARE, ...NO_COOKIES]],
     [
       'uid in the query',
@@ -184,7 +184,7 @@ describe('brokers that people have', () => {
     }
   })
 
-  it('what holds the token in another place is named', async () => {
+  test('what holds the token in another place is named', async () => {
     const words = async (row: Row) => named(await check(await like(row)), 'It answers with a token').came
     expect(await words('plain text')).toContain('a bare token')
     expect(await words('{ token }')).toContain('{ token }')
@@ -192,12 +192,12 @@ describe('brokers that people have', () => {
     expect(await words('fallback page')).toContain('HTML')
   })
 
-  it("a session that is refused may be a 401 of Weavy's own", async () => {
+  test("a session that is refused may be a 401 of Weavy's own", async () => {
     const found = await check(await like("passes Weavy's 401 on"))
     expect(named(found, 'It answers with a token').change).toContain('API key was refused: answer 502')
   })
 
-  it('without a session, a redirect to a sign-in page is shown, and only where it leads', async () => {
+  test('without a session, a redirect to a sign-in page is shown, and only where it leads', async () => {
     const found = await check(await like('plain text'), { headers: new Headers() })
     expect(named(found, 'No redirect to a sign-in page')).toMatchObject({
       result: 'fail',
@@ -205,7 +205,7 @@ describe('brokers that people have', () => {
     })
   })
 
-  it('a port where nobody listens is one finding, with its reason', async () => {
+  test('a port where nobody listens is one finding, with its reason', async () => {
     const gone = await listen(() => new Response())
     await gone.close()
     const found = await check(`${gone.url}/api/token`)
@@ -213,18 +213,18 @@ describe('brokers that people have', () => {
     expect(named(found, 'The broker can be reached').came).toBe('no answer (ECONNREFUSED)')
   })
 
-  it('an API key is found, and never shown', async () => {
+  test('an API key is found, and never shown', async () => {
     const found = await check(await serve(async () => Response.json({ access_token: weavy.apiKey })))
     expect(named(found, 'access_token is a user token').result).toBe('fail')
     expect(JSON.stringify(found)).not.toContain(weavy.apiKey.slice(4))
   })
 
-  it('a token of another environment is found', async () => {
+  test('a token of another environment is found', async () => {
     const found = await check(await serve(async () => Response.json({ access_token: 'wyu_elsewhere' })))
     expect(named(found, 'Weavy takes the token')).toMatchObject({ result: 'fail', came: '401' })
   })
 
-  it('http: is no way for a token', async () => {
+  test('http: is no way for a token', async () => {
     const [first] = await check('http://token.invalid/api')
     expect(first).toMatchObject({ promise: 'The address is secure', result: 'fail' })
   })
@@ -247,7 +247,7 @@ describe('the command', () => {
     return { status, out, error }
   }
 
-  it('says what it found, what to change, and 1 when something fails', async () => {
+  test('says what it found, what to change, and 1 when something fails', async () => {
     const url = await like('{ token }')
     const { status, out } = await command(['check', url, '--header', `cookie: ${SESSION}`])
     expect(status).toBe(1)
@@ -256,7 +256,7 @@ describe('the command', () => {
     expect(out).toMatch(/promises looked at: 1 not kept, 0 could be better/)
   })
 
-  it('shows no secret, as text and as JSON: no session, no token, no query', async () => {
+  test('shows no secret, as text and as JSON: no session, no token, no query', async () => {
     const seen: string[] = []
     const url = await serve(async (request) => {
       seen.push(new URL(request.url).search)
@@ -271,19 +271,19 @@ describe('the command', () => {
     expect(seen).toContain('?tenant=7&refresh=true')
   })
 
-  it('prints JSON that a program reads', async () => {
+  test('prints JSON that a program reads', async () => {
     const { status, out } = await command(['check', await like('fallback page'), '--json'])
     expect(status).toBe(1)
     expect(JSON.parse(out)).toMatchObject({ failed: 1, warned: 0, findings: expect.any(Array) })
   })
 
-  it('has colours only where they are wanted', async () => {
+  test('has colours only where they are wanted', async () => {
     const url = await like('fallback page')
     expect((await command(['check', url], true)).out).toContain('\u001b[31m✗')
     expect((await command(['check', url])).out).not.toContain('\u001b')
   })
 
-  it.each([
+  test.each([
     [[]],
     [['chekc', 'https://app.example']],
     [['check']],
@@ -299,7 +299,7 @@ describe('the command', () => {
     expect(error).toContain('Usage: weavy-token check <tokenUrl>')
   })
 
-  it('explains itself', async () => {
+  test('explains itself', async () => {
     expect(await command(['--help'])).toMatchObject({ status: 0, out: expect.stringContaining('Usage:') })
   })
 })

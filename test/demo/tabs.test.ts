@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually, message, prepareDemo } from './demo.js'
 
 const { openTabs } = prepareDemo()
 
-it('a second tab is given its token, and each tab shows who asked, beside the broker requests of all tabs', async () => {
+test('a second tab is given its token, and each tab shows who asked, beside the broker requests of all tabs', async () => {
   const [first, second] = await openTabs('/tabs', 2)
   const count = async (page: typeof first, what: string) =>
     Number(await page.locator(`[data-tab="${what}"]`).textContent())

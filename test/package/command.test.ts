@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { listen } from '../../demo/stand-in/listen.js'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -17,7 +17,7 @@ const command = async (...args: string[]) => {
   return { status, text }
 }
 
-it('the built command checks a broker, without colours where there is no terminal', async () => {
+test('the built command checks a broker, without colours where there is no terminal', async () => {
   const server = await listen(() => new Response('<html>', { headers: { 'content-type': 'text/html' } }))
   const { status, text } = await command('check', `${server.url}/api/token`)
   await server.close()
@@ -29,6 +29,6 @@ it('the built command checks a broker, without colours where there is no termina
   expect(gone.text).toContain('✗ The broker can be reached: no answer (ECONNREFUSED)')
 })
 
-it('the built command tells wrong usage by 2', async () => {
+test('the built command tells wrong usage by 2', async () => {
   expect(await command('chekc')).toMatchObject({ status: 2, text: expect.stringContaining('Usage:') })
 })

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { posix } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Consumer, createConsumer, root } from './consumer.js'
 
 let consumer: Consumer
@@ -25,7 +25,7 @@ const manifest = async () => JSON.parse(await read('package.json'))
 /** What is of use only beside the source. */
 const REPOSITORY_ONLY = ['CONTRIBUTING.md', 'docs/failure-catalogue.md']
 
-it('holds the built files, a folder for each entry and the documents, nothing else', async () => {
+test('holds the built files, a folder for each entry and the documents, nothing else', async () => {
   const { exports, bin } = await manifest()
   const entries = Object.keys(exports).filter((path) => path !== './package.json')
   const built = entries.flatMap((path) => {
@@ -47,7 +47,7 @@ it('holds the built files, a folder for each entry and the documents, nothing el
   expect(files.sort()).toEqual(expected.sort())
 })
 
-it('has every file that a document of it links to', async () => {
+test('has every file that a document of it links to', async () => {
   const documents = consumer.files.filter((file) => file.endsWith('.md'))
   expect(documents.length).toBeGreaterThan(5)
   for (const document of documents)
@@ -57,7 +57,7 @@ it('has every file that a document of it links to', async () => {
       )
 })
 
-it('has no run-time dependency but that of the broker', async () => {
+test('has no run-time dependency but that of the broker', async () => {
   const { dependencies, exports } = await manifest()
   expect(Object.keys(dependencies)).toEqual(['lru-cache'])
   for (const [path, { default: file }] of Object.entries<{ default?: string }>(exports)) {
@@ -75,11 +75,11 @@ it('has no run-time dependency but that of the broker', async () => {
 })
 
 describe('without React', () => {
-  it('has no React to find', async () => {
+  test('has no React to find', async () => {
     await expect(consumer.node(...IMPORT, 'await import("react")')).rejects.toThrow(/ERR_MODULE_NOT_FOUND/)
   })
 
-  it.each(['weavy-token', 'weavy-token/broker', 'weavy-token/testing', 'weavy-token/tabs'] as const)(
+  test.each(['weavy-token', 'weavy-token/broker', 'weavy-token/testing', 'weavy-token/tabs'] as const)(
     '%s can be imported and required',
     async (entry) => {
       const expected = `${EXPORTS[entry].join()}\n`
@@ -90,7 +90,7 @@ describe('without React', () => {
     },
   )
 
-  it('a required source and a required broker do their work, and let the process end', async () => {
+  test('a required source and a required broker do their work, and let the process end', async () => {
     const program = `
       const { createTokenSource } = require('weavy-token')
       const { createTokenBroker, toUid } = require('weavy-token/broker')
@@ -108,7 +108,7 @@ describe('without React', () => {
 describe('with React', () => {
   beforeAll(() => consumer.link('react', 'react-dom', 'scheduler', '@types/react', 'csstype'))
 
-  it('weavy-token/react can be imported and required', async () => {
+  test('weavy-token/react can be imported and required', async () => {
     const expected = `${EXPORTS['weavy-token/react'].join()}\n`
     const imported = "console.log(Object.keys(await import('weavy-token/react')).sort().join())"
     expect(await consumer.node(...IMPORT, imported)).toBe(expected)
@@ -116,7 +116,7 @@ describe('with React', () => {
     expect(await consumer.node(...REQUIRE, required)).toBe(expected)
   })
 
-  it('renders on a server with a source of weavy-token, which is the same copy', async () => {
+  test('renders on a server with a source of weavy-token, which is the same copy', async () => {
     const program = `
       import { createElement } from 'react'
       import { renderToString } from 'react-dom/server'
@@ -128,7 +128,7 @@ describe('with React', () => {
     expect(await consumer.node(...IMPORT, program)).toBe('true\n')
   })
 
-  it("says 'use client' first, and keeps core an import", async () => {
+  test("says 'use client' first, and keeps core an import", async () => {
     const code = await consumer.read('node_modules/weavy-token/dist/react.js')
     expect(code).toMatch(/^["']use client["'];?\n/)
     expect(code).toMatch(/from ["']weavy-token["']/)
@@ -166,7 +166,7 @@ describe('with React', () => {
     ['NodeNext', 'nodenext'],
     ['CommonJS', 'node10'],
   ] as const
-  it.each(compilers.flatMap((compiler) => modes.map((mode) => [compiler, ...mode] as const)))(
+  test.each(compilers.flatMap((compiler) => modes.map((mode) => [compiler, ...mode] as const)))(
     '%s compiles a strict app under module %s, moduleResolution %s, skipLibCheck off',
     async (compiler, module, moduleResolution) => {
       const compilerOptions = {
@@ -192,7 +192,7 @@ describe('with React', () => {
 })
 
 describe('source maps', () => {
-  it.each(['index', 'shared', 'tabs', 'react', 'broker', 'weavy-token.global'])(
+  test.each(['index', 'shared', 'tabs', 'react', 'broker', 'weavy-token.global'])(
     '%s.js carries its sources',
     async (name) => {
       const code = await consumer.read(`node_modules/weavy-token/dist/${name}.js`)
@@ -207,7 +207,7 @@ describe('source maps', () => {
     },
   )
 
-  it('lead from a stack to the line of the source', async () => {
+  test('lead from a stack to the line of the source', async () => {
     const program =
       "import { createTokenSource } from 'weavy-token'; try { createTokenSource({}) } catch (e) { console.log(e.stack) }"
     const stack = await consumer.node('--enable-source-maps', ...IMPORT, program)

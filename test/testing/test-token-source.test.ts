@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TokenError, type TokenState } from 'weavy-token'
 import { type Answer, createTestTokenSource, type TestTokenSource } from 'weavy-token/testing'
 
@@ -12,11 +12,11 @@ afterEach(() => source?.close())
 const statusOf = ({ getState }: TestTokenSource) => getState().status
 
 describe('every state has one route', () => {
-  it('empty, before anything is asked', () => {
+  test('empty, before anything is asked', () => {
     expect(statusOf(create())).toBe('empty')
   })
 
-  it('fetching, while the answer is pending, and ready when it comes', async () => {
+  test('fetching, while the answer is pending, and ready when it comes', async () => {
     const { refresh, answer, getState, getToken } = create('pending')
     await refresh()
     expect(getState()).toEqual({ status: 'fetching' })
@@ -25,7 +25,7 @@ describe('every state has one route', () => {
     expect(getState().status).toBe('ready')
   })
 
-  it('ready, with a token that lives for an hour', async () => {
+  test('ready, with a token that lives for an hour', async () => {
     const before = Date.now()
     const { refresh, getState } = create()
     await refresh()
@@ -35,13 +35,13 @@ describe('every state has one route', () => {
     expect(state.expiresAt).toBeLessThanOrEqual(Date.now() + 3600_000)
   })
 
-  it('ready, with a life that the broker does not tell', async () => {
+  test('ready, with a life that the broker does not tell', async () => {
     const { refresh, getState } = create({ expiresIn: null })
     await refresh()
     expect(getState()).toEqual({ status: 'ready', token: 'wyu_test_1', expiresAt: null })
   })
 
-  it.each<[Answer, expiresIn: number | null]>([
+  test.each<[Answer, expiresIn: number | null]>([
     ['broker_error', 3600],
     ['signed_out', 3600],
     ['offline', null],
@@ -53,7 +53,7 @@ describe('every state has one route', () => {
     expect(getState()).toMatchObject({ status: 'stale', token: 'wyu_test_1', error: { code: failure } })
   })
 
-  it('stale, while the next refresh is pending, and ready after it', async () => {
+  test('stale, while the next refresh is pending, and ready after it', async () => {
     const { refresh, answer, getState } = create()
     await refresh()
     answer('unreachable')
@@ -65,29 +65,33 @@ describe('every state has one route', () => {
     await vi.waitFor(() => expect(getState()).toMatchObject({ status: 'ready', token: 'wyu_test_2' }))
   })
 
-  it.each<Answer>(['broker_error', 'unreachable', 'timeout', 'bad_response', 'wrong_token', 'rate_limited'])(
-    'failed, with %s',
-    async (failure) => {
-      const { refresh, getState } = create(failure)
-      await refresh()
-      expect(getState()).toMatchObject({ status: 'failed', error: { code: failure } })
-    },
-  )
+  test.each<Answer>([
+    'broker_error',
+    'unreachable',
+    'timeout',
+    'bad_response',
+    'wrong_token',
+    'rate_limited',
+  ])('failed, with %s', async (failure) => {
+    const { refresh, getState } = create(failure)
+    await refresh()
+    expect(getState()).toMatchObject({ status: 'failed', error: { code: failure } })
+  })
 
-  it.each<Answer>(['signed_out', 'other_user'])('signed-out, with %s', async (failure) => {
+  test.each<Answer>(['signed_out', 'other_user'])('signed-out, with %s', async (failure) => {
     const { refresh, getState } = create(failure)
     await refresh()
     expect(getState()).toMatchObject({ status: 'signed-out', error: { code: failure } })
   })
 
-  it('signed-out, with nobody signed in, and no request', async () => {
+  test('signed-out, with nobody signed in, and no request', async () => {
     const test = create({}, { user: null })
     await test.refresh()
     expect(statusOf(test)).toBe('signed-out')
     expect(test.requests).toEqual([])
   })
 
-  it('and back to ready at once, from each failure, however often', async () => {
+  test('and back to ready at once, from each failure, however often', async () => {
     const { refresh, answer, getState } = create()
     for (let n = 0; n < 50; n++) {
       answer(n % 2 ? 'signed_out' : 'broker_error')
@@ -99,13 +103,13 @@ describe('every state has one route', () => {
   })
 })
 
-it('a caller without a token gets the outcome of one request', async () => {
+test('a caller without a token gets the outcome of one request', async () => {
   const { getToken, requests } = create('unreachable')
   await expect(getToken()).rejects.toMatchObject({ name: 'TokenError', code: 'unreachable' })
   expect(requests).toHaveLength(1)
 })
 
-it('a failure is a TokenError of weavy-token, with the status of our broker, or the one that was given', async () => {
+test('a failure is a TokenError of weavy-token, with the status of our broker, or the one that was given', async () => {
   const { refresh, answer, getToken } = create('signed_out')
   const error = await getToken().catch((error: unknown) => error)
   expect(error).toBeInstanceOf(TokenError)
@@ -116,7 +120,7 @@ it('a failure is a TokenError of weavy-token, with the status of our broker, or 
   await expect(getToken()).rejects.toBe(mine)
 })
 
-it('a refused token is replaced by another one, which is said of the request', async () => {
+test('a refused token is replaced by another one, which is said of the request', async () => {
   const { getToken, requests } = create()
   const first = await getToken()
   const second = await getToken({ rejected: first })
@@ -127,14 +131,14 @@ it('a refused token is replaced by another one, which is said of the request', a
   ])
 })
 
-it('another user who gets the sub of the first one is told apart', async () => {
+test('another user who gets the sub of the first one is told apart', async () => {
   const { setUser, getToken } = create({ sub: 'a' }, { user: 1 })
   await getToken()
   setUser(2)
   await expect(getToken()).rejects.toMatchObject({ code: 'other_user' })
 })
 
-it('refresh() asks once, and joins a request that is in the air', async () => {
+test('refresh() asks once, and joins a request that is in the air', async () => {
   const { refresh, getToken, answer, requests } = create('pending')
   const token = getToken()
   await refresh()
@@ -144,7 +148,7 @@ it('refresh() asks once, and joins a request that is in the air', async () => {
   expect(await token).toBe('wyu_test_1')
 })
 
-it('refresh() tells listeners before it resolves, and settles after close()', async () => {
+test('refresh() tells listeners before it resolves, and settles after close()', async () => {
   const { refresh, subscribe, close } = create()
   const told: string[] = []
   subscribe(({ status }) => told.push(status))
@@ -155,7 +159,7 @@ it('refresh() tells listeners before it resolves, and settles after close()', as
   expect(told.at(-1)).toBe('empty')
 })
 
-it('a source that is aborted while its answer is pending lets go of it', async () => {
+test('a source that is aborted while its answer is pending lets go of it', async () => {
   const { refresh, clear, answer, getToken, getState } = create('pending')
   await refresh()
   clear()
@@ -164,7 +168,7 @@ it('a source that is aborted while its answer is pending lets go of it', async (
   expect(await getToken()).toBe('wyu_test_1')
 })
 
-it('events tell of the requests', async () => {
+test('events tell of the requests', async () => {
   const onRequest = vi.fn()
   const { refresh, answer } = create({}, { onRequest })
   await refresh()
@@ -184,7 +188,7 @@ describe('nothing of one test reaches the next', () => {
     vi.useRealTimers()
   })
 
-  it.each<Answer>([{}, 'broker_error', 'pending'])(
+  test.each<Answer>([{}, 'broker_error', 'pending'])(
     'no timer is left after close() with %o',
     async (first) => {
       const { refresh, close } = create(first)
@@ -194,7 +198,7 @@ describe('nothing of one test reaches the next', () => {
     },
   )
 
-  it('fake timers hold nothing up', async () => {
+  test('fake timers hold nothing up', async () => {
     const { refresh, answer, getToken } = create('broker_error')
     await refresh()
     answer({})
@@ -203,7 +207,7 @@ describe('nothing of one test reaches the next', () => {
   })
 })
 
-it('a `using` block closes it', async () => {
+test('a `using` block closes it', async () => {
   const test = create()
   test[Symbol.dispose]()
   await expect(test.getToken()).rejects.toMatchObject({ code: 'closed' })

@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createTokenSource, type TokenSourceOptions } from 'weavy-token'
 import { type HandlersAnswer, tokenHandlers } from 'weavy-token/testing'
 import { digestOf } from '../../src/wire.js'
@@ -33,14 +33,14 @@ const ask = async (query = '') => {
   return { response, body: await response.json() }
 }
 
-it('a token that lives for an hour is the answer when nothing else is said', async () => {
+test('a token that lives for an hour is the answer when nothing else is said', async () => {
   server.resetHandlers(...tokenHandlers({ http, HttpResponse, tokenUrl }))
   const { response, body } = await ask()
   expect(body).toEqual({ access_token: 'wyu_test_1', expires_in: 3600 })
   expect(response.headers.get('cache-control')).toBe('no-store')
 })
 
-it('a stored token is given again, with what remains of its life, until its last tenth', async () => {
+test('a stored token is given again, with what remains of its life, until its last tenth', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())
   next = { sub: 'a' }
@@ -51,14 +51,14 @@ it('a stored token is given again, with what remains of its life, until its last
   expect((await ask()).body).toEqual({ access_token: 'wyu_test_2', expires_in: 3600, sub: 'a' })
 })
 
-it('a source that refuses its token gets another one', async () => {
+test('a source that refuses its token gets another one', async () => {
   const { getToken } = create()
   const first = await getToken()
   expect(await getToken({ rejected: first })).toBe('wyu_test_2')
   expect(urls.map(({ search }) => search)).toEqual(['', '?refresh=true'])
 })
 
-it('pages that refuse one token get one new one, and who refuses that gets another', async () => {
+test('pages that refuse one token get one new one, and who refuses that gets another', async () => {
   const refuse = async (token: string): Promise<string> =>
     (await ask(`?refresh=true&refused=${await digestOf(token)}`)).body.access_token
   const { body } = await ask()
@@ -67,7 +67,7 @@ it('pages that refuse one token get one new one, and who refuses that gets anoth
   expect(await refuse(second)).toBe('wyu_test_3')
 })
 
-it('a token that has been replaced already is not replaced again for who holds an older one', async () => {
+test('a token that has been replaced already is not replaced again for who holds an older one', async () => {
   const { body: first } = await ask()
   const { body: second } = await ask(`?refresh=true&held=${await digestOf(first.access_token)}`)
   expect(second.access_token).toBe('wyu_test_2')
@@ -75,7 +75,7 @@ it('a token that has been replaced already is not replaced again for who holds a
   expect(third.access_token).toBe('wyu_test_2')
 })
 
-it.each([
+test.each([
   ['signed_out', 401],
   ['rate_limited', 429],
   ['broker_error', 503],
@@ -87,7 +87,7 @@ it.each([
   await expect(create().getToken()).rejects.toMatchObject({ code, ...(status && { status }) })
 })
 
-it('a pending request ends when its caller gives up', async () => {
+test('a pending request ends when its caller gives up', async () => {
   next = 'pending'
   const abort = new AbortController()
   const token = create().getToken({ signal: abort.signal })
