@@ -23,6 +23,7 @@ import {
   TokenError,
   type TokenSource,
 } from 'weavy-token'
+import { createDeferred } from './deferred.js'
 
 const WEAVY = 'https://weavy.example'
 const bearer = (request: Request) => request.headers.get('authorization')
@@ -37,14 +38,6 @@ function createBroker() {
   const source = createTokenSource({ fetchToken })
   onTestFinished(source.close)
   return { fetchToken, source }
-}
-
-const deferred = () => {
-  let open = () => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { open, opened }
 }
 
 describe('against a scripted Weavy', () => {
@@ -112,20 +105,20 @@ describe('against a scripted Weavy', () => {
   test('refreshes once for 20 requests whose refusals arrive late, one after the other', async () => {
     const { source, fetchToken } = createBroker()
     const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
-    const gates = Array.from({ length: 20 }, deferred)
+    const gates = Array.from({ length: 20 }, () => createDeferred<void>())
     let arrived = 0
-    const all = deferred()
+    const all = createDeferred<void>()
     answer = async (n) => {
       if (n > 20) return HttpResponse.json({ ok: true })
       arrived += 1
-      if (arrived === 20) all.open()
-      await gates[n - 1]?.opened
+      if (arrived === 20) all.resolve()
+      await gates[n - 1]?.promise
       return new HttpResponse(null, { status: 401 })
     }
     const calls = gates.map((_, n) => weavyFetch(`/api/apps/${n}`))
-    await all.opened
+    await all.promise
     for (const [n, gate] of gates.entries()) {
-      gate.open()
+      gate.resolve()
       // Each refusal is dealt with before the next one arrives.
       await vi.waitUntil(() => received.length > 20 + n, { interval: 1 })
     }

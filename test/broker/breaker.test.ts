@@ -3,7 +3,7 @@ import { admit, failed } from '../../src/broker/breaker.js'
 import { Problem } from '../../src/broker/problem.js'
 import { createWeavyApi, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
-import { createDeferred } from './deferred.js'
+import { createDeferred } from '../deferred.js'
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { FLIGHT_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
+import { createDeferred } from '../deferred.js'
 import { ask, askForNewToken, askForToken, createTestBroker, generationKey, recordKey } from './ask.js'
-import { createDeferred } from './deferred.js'
 
 afterEach(() => vi.useRealTimers())
 

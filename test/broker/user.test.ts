@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createTokenBroker, toUid } from '../../src/broker/index.js'
 import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
+import { createDeferred } from '../deferred.js'
 import { ask, createTestBroker, TOKEN_URL } from './ask.js'
-import { createDeferred } from './deferred.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()

@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_ANSWER_BYTES } from '../../src/broker/exchange.js'
 import { MAX_TOKEN_LENGTH, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
+import { createDeferred } from '../deferred.js'
 import { ask, createTestBroker } from './ask.js'
-import { createDeferred } from './deferred.js'
 import { API_KEY, createScriptedWeavy } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
