@@ -5,6 +5,12 @@ import type { Report } from './report.js'
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_MAX_AGE = 600
 
+/** So many origins that are not allowed are told. */
+export const MAX_TOLD_ORIGINS = 20
+
+/** What a browser sends as `Origin`, and nothing that somebody else would like to see in a log. */
+const isNameable = (origin: string): boolean => /^[a-z][a-z\d+.-]*:\/\/[\w.:[\]-]{1,200}$/i.test(origin)
+
 /** A cache that was told to ignore `Cache-Control` still keeps the users apart. */
 const WHO_ASKS = 'Cookie, Authorization'
 
@@ -49,8 +55,14 @@ function isSameHost(origin: string, url: string): boolean {
  *
  * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
-export function createAccessPolicy(allowedOrigins: AllowedOrigins | undefined, report: Report): AccessPolicy {
+export function createAccessPolicy(
+  allowedOrigins: AllowedOrigins | undefined,
+  report: Report,
+  /** A function of the app's own sees each origin that it refuses. */
+  isToldOfRefusals = false,
+): AccessPolicy {
   const isShared = allowedOrigins !== undefined
+  const told = new Set<string>()
   const methods = isShared ? 'GET, OPTIONS' : 'GET'
 
   function isAllowed(origin: string | null): origin is string {
@@ -77,6 +89,14 @@ export function createAccessPolicy(allowedOrigins: AllowedOrigins | undefined, r
     return origin === null || isSameHost(origin, url)
   }
 
+  function tellRefused({ headers }: Request) {
+    if (isToldOfRefusals) return
+    const origin = headers.get('origin')
+    if (!origin || !isNameable(origin) || told.has(origin) || told.size >= MAX_TOLD_ORIGINS) return
+    told.add(origin)
+    report(`A page of ${origin} was refused: it is not in allowedOrigins. If it is yours, add it.`)
+  }
+
   return {
     headers(request) {
       if (!isShared) return privateHeaders(WHO_ASKS)
@@ -96,7 +116,10 @@ export function createAccessPolicy(allowedOrigins: AllowedOrigins | undefined, r
       if (request.method !== 'GET' && !isPreflight) {
         throw new Problem('method_not_allowed', undefined, { Allow: methods })
       }
-      if (!isAdmitted(request)) throw new Problem('origin_not_allowed')
+      if (!isAdmitted(request)) {
+        tellRefused(request)
+        throw new Problem('origin_not_allowed')
+      }
       if (!isPreflight) return undefined
       const asked = request.headers.get('access-control-request-headers')
       return new Response(null, {

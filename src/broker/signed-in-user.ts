@@ -21,6 +21,9 @@ export interface SignedInUser {
 /** Checks what `user` returned. @throws {Problem} @throws {InvalidUidError} */
 export function readUser(found: unknown, pickProfile: (found: Profile) => Profile): SignedInUser {
   const { uid, sub } = found as Profile
+  if (typeof uid === 'number' || typeof uid === 'bigint') {
+    throw new Problem('invalid_user', 'The uid of user() must be a string. Make it with toUid(id).')
+  }
   if (typeof uid !== 'string') {
     const advice = 'A Response is to be thrown.'
     throw new Problem('invalid_user', `user() must return an object with a uid, or null. ${advice}`)

@@ -126,7 +126,7 @@ export function createTokenBroker<Context = unknown>(
 
   const report = createReport(log)
   const pickProfile = createProfilePicker(profileFields, report)
-  const access = createAccessPolicy(allowedOrigins, report)
+  const access = createAccessPolicy(allowedOrigins, report, typeof options.allowedOrigins === 'function')
   const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }, report)
   const memory = processMemory()
   const guarded = store && guardStore(store, report)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { MAX_TOLD_ORIGINS } from '../../src/broker/access.js'
 import { ask, createTestBroker, TOKEN_URL } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
 
@@ -102,6 +103,33 @@ describe('who may ask', () => {
     ]) {
       expect(await statusFor({ ...site, Origin: origin }, { allowedOrigins })).toBe(403)
     }
+  })
+
+  test('the log names an origin that is not allowed, and the option, once', async () => {
+    const { broker, lines } = createTestBroker({ allowedOrigins: [PARTNER] })
+    const from = (headers: Record<string, string>) => ask(broker, { headers })
+    for (let n = 0; n < 3; n++) await from({ 'Sec-Fetch-Site': 'cross-site', Origin: EVIL })
+    await from({ Origin: 'https://blog.app.example' })
+    expect(lines).toEqual([
+      expect.stringContaining(`A page of ${EVIL} was refused: it is not in allowedOrigins.`),
+      expect.stringContaining('A page of https://blog.app.example was refused'),
+    ])
+  })
+
+  test('the log of refused origins is bounded, and names none that no browser sends', async () => {
+    const { broker, lines } = createTestBroker()
+    const from = (origin: string) => ask(broker, { headers: { Origin: origin } })
+    for (const origin of [
+      'null',
+      'app.example',
+      `https://${'a'.repeat(300)}.example`,
+      'https://x.example/?wyu_1',
+    ])
+      expect((await from(origin)).status).toBe(403)
+    expect((await ask(broker, { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status).toBe(403)
+    expect(lines).toEqual([])
+    for (let n = 0; n < 50; n++) await from(`https://x${n}.example`)
+    expect(lines).toHaveLength(MAX_TOLD_ORIGINS)
   })
 
   test('an app shell with an origin of its own can be allowed', async () => {

@@ -118,7 +118,7 @@ describe('user() fails', () => {
     ['a path', { uid: '../../secret' }, /slash/],
     ['a relative path', { uid: '..' }, /relative/],
     ['nothing', { uid: '' }, /empty/],
-    ['a number', { uid: 256 }, /object with a uid/],
+    ['a number', { uid: 256 }, /uid of user\(\) must be a string.*toUid\(id\)/],
     ['no uid', { name: 'secret' }, /object with a uid/],
     ['no object', 'u256secret', /object with a uid/],
     ['a Response', new Response('secret'), /to be thrown/],
