@@ -171,15 +171,25 @@ describe('examples', () => {
     expect(typeErrorsOf(examples)).toEqual([])
   }, 60_000)
 
-  test('the check sees an error, at its line', () => {
-    const wrong = {
-      document: 'x.md',
-      line: 3,
-      language: 'ts',
-      path: undefined,
-      code: "import 'weavy-token'\nconst n: number = 'one'",
-    }
-    expect(typeErrorsOf([wrong])).toEqual(["x.md:4 Type 'string' is not assignable to type 'number'."])
+  test('with a mistake are told so at its line; a user beside a source is told why', () => {
+    const example = (line: number, code: string) => ({
+      ...{ document: 'x.md', language: 'tsx', path: undefined },
+      line,
+      code,
+    })
+    const [number, user, ...more] = typeErrorsOf([
+      example(3, "import 'weavy-token'\nconst n: number = 'one'"),
+      example(
+        9,
+        `import type { TokenSource } from 'weavy-token'
+import { WeavyTokenProvider } from 'weavy-token/react'
+declare const source: TokenSource
+export const app = <WeavyTokenProvider source={source} user="alice" />`,
+      ),
+    ])
+    expect(number).toBe("x.md:4 Type 'string' is not assignable to type 'number'.")
+    expect(user).toMatch(/^x.md:12 .*belongs to createTokenSource when a source is given; switch users with/)
+    expect(more).toEqual([])
   }, 60_000)
 
   test('of HTML name files that the package has, and functions that its global has', () => {
@@ -200,6 +210,34 @@ describe('examples', () => {
   })
 })
 
+describe('troubleshooting quotes, so that a search for what one sees finds it,', () => {
+  const page = read('docs/troubleshooting.md').replaceAll(/\s+/g, ' ')
+  const heads = [...page.matchAll(/\*\*(.*?)\*\*/g)].map(([, head = '']) => head)
+  const quotes = [...page.matchAll(/“([^”]*)”/g)].map(([, quote = '']) => quote)
+  const source = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.tsx?$/.test(name))
+    .map((name) => read(join('src', name)))
+    .join('\n')
+
+  test('this library as it speaks', () => {
+    const spans = heads.flatMap((head) => head.split('`').filter((_, n) => n % 2 === 1))
+    const ours = spans.filter((span) => span.includes(' ') && span !== 'next build')
+    expect(ours.length).toBeGreaterThan(8)
+    // What is put in: an option, a hook, a path, a status; and a title ends with a full stop.
+    const written = (sentence: string) =>
+      sentence.split(/\/api\/token|tokenUrl|useWeavyToken|\d{3}|\.$/).map((part) => part.trim())
+    expect(ours.flatMap(written).filter((part) => !source.includes(part))).toEqual([])
+  })
+
+  test('the UIKit as it speaks', () => {
+    const uikit = read('node_modules/@weavy/uikit-web/dist/build/weavy.esm.bundle.js')
+    const others = /CORS|Access-Control|Content Security|customElements|WeavyTokenProvider|not known/
+    const sentences = quotes.filter((quote) => !others.test(quote))
+    expect(sentences.length).toBeGreaterThan(5)
+    expect(sentences.filter((sentence) => !uikit.includes(sentence))).toEqual([])
+  })
+})
+
 describe('recipes are what the apps of the matrix run', () => {
   test.each([
     ['frameworks.md', 'vue/src/weavy.ts'],
@@ -207,6 +245,9 @@ describe('recipes are what the apps of the matrix run', () => {
     ['frameworks.md', 'svelte/src/weavy.svelte.js'],
     ['frameworks.md', 'svelte/src/chat.svelte'],
     ['frameworks.md', 'angular/src/weavy.service.ts'],
+    ['frameworks.md', 'elements/solid/create-weavy.ts'],
+    ['frameworks.md', 'elements/solid/chat.jsx'],
+    ['frameworks.md', 'elements/element/chat-element.ts'],
     ['react.md', 'next-chat/app/api/token/route.ts'],
     ['react.md', 'next-chat/app/chat/messenger.tsx'],
     ['react.md', 'next-chat/app/chat/client.tsx'],
