@@ -86,7 +86,7 @@ test('a page sends no refused request over two expiries, with one broker request
     const tokens = new Set(page.shown.flatMap(({ token }) => token ?? []))
     expect((await world.look()).broker).toHaveLength(tokens.size)
     return tokens.size
-  })
+  }, 10_000)
   expect(shown).toBeGreaterThan(EXPIRIES)
   const report = await world.look()
   expect(refusedForToken(report)).toEqual([])

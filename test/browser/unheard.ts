@@ -1,9 +1,11 @@
 /**
- * Rejections that the UIKit leaves to nobody, and that say nothing about us: a test destroys an instance that connects
- * its hub; the editor, which the UIKit loads late, is asked from the world of the page's first instance, which is gone.
+ * Rejections that the UIKit leaves to nobody, and that say nothing about us: a test ends while an instance connects its
+ * hub or waits for an answer; the editor, which the UIKit loads late, is asked from the world of the page's first
+ * instance, which is gone.
  */
 const UNHEARD: { message: RegExp; stack?: RegExp }[] = [
   { message: /^Instance destroyed$/, stack: /connect.*uikit/ },
+  { message: /^The token source was closed\.$/ },
   { message: /dynamically imported module: .*\/uikit-web\/.*editor/ },
   // WebKit does not say which.
   { message: /^Importing a module script failed\.$/ },

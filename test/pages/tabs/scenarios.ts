@@ -26,6 +26,11 @@ const ask = async (tab: Tab, rejected = false) => {
   return tab.end()
 }
 const tokensOf = (answers: readonly { token: string }[]) => new Set(answers.map(({ token }) => token)).size
+/** How many broker requests took a page about as long as others wait for them, and cannot tell from one that hangs. */
+const lateIn = async (tabs: readonly Tab[]) => {
+  const all = await Promise.all(tabs.map((tab) => tab.evaluate<number[]>('tab.tookMs')))
+  return all.flat().filter((ms) => ms > FIRST_WAIT_MS - 20).length
+}
 const statusesOf = async (tabs: readonly Tab[]) => {
   const all = await Promise.all(tabs.map((tab) => tab.evaluate<Record<string, number>>('tab.statuses')))
   return [...new Set(all.flatMap((statuses) => Object.keys(statuses)))]
@@ -62,8 +67,11 @@ export function tabScenarios(name: EngineName) {
       if (!apartMs) await Promise.all(tabs.map((tab) => tab.start(options)))
       await expect.poll(world.asked).toBeGreaterThan(0)
       const began = world.broker.requests[0]?.at as number
-      await sleep(began + 2.3 * LIFETIME_S * 1000 - Date.now())
-      expect(world.asked()).toBe(3)
+      // At 0, 4 and 8 s, and at 12 once more.
+      await sleep(began + 2 * LIFETIME_S * 1000 - Date.now())
+      const asked = world.asked()
+      expect(asked).toBeGreaterThanOrEqual(3)
+      expect(asked).toBeLessThanOrEqual(3 + (await lateIn(tabs)))
       expect(await statusesOf(tabs)).toEqual(['200'])
     },
   )
@@ -91,10 +99,8 @@ export function tabScenarios(name: EngineName) {
     world.weavy.revokeAll()
     world.slow(800)
     expect(tokensOf(await askAll(tabs, true))).toBe(1)
-    const tookMs = (await Promise.all(tabs.map((tab) => tab.evaluate<number[]>('tab.tookMs')))).flat()
-    // A busy machine may bring the answer later than that, and who waits cannot tell it from one that never comes.
-    const isLate = Math.max(...tookMs) > FIRST_WAIT_MS - 20
-    expect(world.asked()).toBeLessThanOrEqual(isLate ? 3 : 2)
+    expect(world.asked()).toBeGreaterThanOrEqual(2)
+    expect(world.asked()).toBeLessThanOrEqual(2 + Math.min(1, await lateIn(tabs)))
   })
 
   test.each(['close', 'goto'] as const)(
