@@ -98,7 +98,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     expect(await get(weavy)).toBe(200)
     const waits: number[] = []
     /** Weavy takes as long as the revocation may take to arrive. */
-    const DELAY_MS = 500
+    const DELAY_MS = 1000
     // No more than a browser has connections.
     const burst = () =>
       [...Array(5)].map(async () => {
@@ -118,11 +118,11 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
 
   describe.concurrent('alice’s request in the air when the app switches', () => {
     const sends = {
-      fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?delay=1500', { method: 'POST', body: '{}' }),
+      fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?delay=3000', { method: 'POST', body: '{}' }),
       upload: (weavy: WeavyInstance) => {
         const body = new FormData()
         body.append('blob', new Blob(['hers']), 'hers.txt')
-        return weavy.upload('/api/blobs?delay=1500', 'POST', body, '')
+        return weavy.upload('/api/blobs?delay=3000', 'POST', body, '')
       },
     }
     for (const [kind, send] of Object.entries(sends))
