@@ -13,7 +13,12 @@ const FEATURES = ['attachments', 'mentions', 'previews', 'reactions', 'receipts'
 export function createUserApi(content: Content, hub: Hub): Hono<UserEnv> {
   const api = new Hono<UserEnv>()
 
-  api.get('/user', (c) => c.json(userShape(c.var.user)))
+  // `max-age` in the query lets the browser keep the answer that long.
+  api.get('/user', (c) => {
+    const maxAge = Number(c.req.query('max-age'))
+    if (maxAge > 0) c.header('Cache-Control', `max-age=${maxAge}`)
+    return c.json(userShape(c.var.user))
+  })
   api.get('/users', (c) => list(c, matching(c, [...content.users.values()].map(userShape))))
   api.get('/users/:id', (c) => {
     const id = c.req.param('id')
