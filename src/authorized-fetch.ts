@@ -95,9 +95,7 @@ export function createAuthorizedFetch(
       expectLasting(session)
       if (!second) return response
       if (!request && isStream(copy.body))
-        throw new TypeError(
-          'Weavy refused the token, and a stream cannot be sent again. Send a Blob instead.',
-        )
+        throw new TypeError('The token was refused, and a stream cannot be sent again. Send a Blob.')
       response.body?.cancel().catch(() => {})
       const answer = await send(second)
       expectLasting(session)

@@ -24,7 +24,7 @@ const CONNECTION = Symbol.for('weavy-token.connection')
  * itself when the instance is destroyed or the source closed.
  *
  * @param weavy an instance of UIKit 19 to 32, also of another frame, or a `<wy-context>` element
- * @returns `disconnect()`, which leaves the instance as it was before
+ * @returns `disconnect()`, which leaves the instance as it was before, and no token of the source in it
  * @throws {TypeError} when `weavy` cannot take a `tokenFactory`, or is destroyed, or `source` is closed
  * @see https://www.weavy.com/docs/learn/authentication
  * @example
@@ -39,7 +39,7 @@ const CONNECTION = Symbol.for('weavy-token.connection')
  * ```
  */
 export function connectWeavy(source: TokenSource, weavy: WeavyLike): () => void {
-  if (internalsOf(source).session().over) throw new TypeError('source is closed: connect to a living one')
+  if (internalsOf(source).session().over) throw new TypeError('source is closed')
   const instance = instanceOf(weavy) as WeavyLike & { [CONNECTION]?: Connection }
   const existing = instance[CONNECTION]
   if (existing?.source === source) return join(existing)

@@ -13,7 +13,7 @@ export interface Room {
   /** The UIKit's own methods. */
   readonly own: Calls
   forbidden(): Forbidden
-  /** This UIKit does not reach its token through `this`. */
+  /** This UIKit does not reach its token through `this`. Said once. */
   misfit(): void
 }
 

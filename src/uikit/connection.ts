@@ -1,7 +1,7 @@
 import { internalsOf, type Session, type SourceInternals } from '../internals.js'
 import { factoryFor } from '../token-factory.js'
 import type { TokenSource } from '../types.js'
-import { call } from './call.js'
+import { call, type Room } from './call.js'
 import { createContent } from './content.js'
 import { createForbidden } from './forbidden.js'
 import { CALLS, type Calls } from './view.js'
@@ -59,25 +59,38 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     ended = true
     content.leave()
     session.signal.removeEventListener('abort', onSessionOver)
-    if (!weavy.isDestroyed && weavy.tokenFactory === factory) weavy.tokenFactory = tokenFactory
+    if (!weavy.isDestroyed && weavy.tokenFactory === serve) weavy.tokenFactory = tokenFactory
     restoreCalls()
     restore()
+    if (isKept && getToken)
+      weavy.getToken = async (refresh) => {
+        const token = await getToken.call(weavy, refresh || isKept)
+        isKept = false
+        return token
+      }
   }
 
   const own: Calls = {}
   const calls: Calls = {}
   // For whoever asks without a call of its own: the hub and the app.
   const factory = factoryFor(source)
-  let isMisfit = false
-  const misfit = () => {
-    if (isMisfit) return
-    isMisfit = true
-    restoreCalls()
-    report(
-      'weavy does not ask its own getToken() for each request, so a late refusal costs one refresh more.',
-    )
+  // Its own getToken(), in a request that began before, keeps what it is served: that must not outlive the connection.
+  let isKept = false
+  const serve: typeof factory = (refresh) => {
+    isKept = true
+    return factory(refresh)
   }
-  const room = { source, weavy, own, forbidden: () => forbidden, misfit }
+  const room: Room = {
+    source,
+    weavy,
+    own,
+    forbidden: () => forbidden,
+    misfit() {
+      room.misfit = () => {}
+      restoreCalls()
+      report('weavy does not ask its own getToken(): a late refusal costs one refresh more.')
+    },
+  }
   for (const name of getToken ? CALLS : [])
     if (weavy[name]) {
       own[name] = weavy[name] as never
@@ -93,9 +106,8 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
       },
     }),
   })
-  if (!getToken)
-    report('weavy has no getToken() to connect to: its tokenFactory is set, and asks only after a 401.')
-  weavy.tokenFactory = factory
+  if (!getToken) report('weavy has no getToken(): a refresh waits for a 401.')
+  weavy.tokenFactory = serve
   follow()
   if (before && before !== session) startAfresh(before.over)
   else void content.claim(session)

@@ -1,5 +1,6 @@
 import type { TokenError } from '../errors.js'
 import type { Session } from '../internals.js'
+import { superseded } from '../machine/sending.js'
 import type { WeavyLike } from './weavy.js'
 
 /** Of whom the content is that the UIKit keeps in `sessionStorage`. Missing: nobody knows. */
@@ -43,7 +44,7 @@ const empty = (storage: Storage) => {
 }
 
 /** Ends what a user began and has not sent: a file that is still hashed, a message that waits for the network. */
-function dropMutations(weavy: WeavyLike, over: TokenError | undefined) {
+function dropMutations(weavy: WeavyLike, over = superseded()) {
   const cache = weavy.queryClient?.getMutationCache?.()
   for (const mutation of cache?.getAll() ?? []) {
     // Removed, it would still run.
@@ -97,9 +98,10 @@ export function createContent(weavy: WeavyLike) {
       })
       if (!isForeign) return
       forget(session)
+      if (weavy.reset) return
       // Versions without reset() have read what they kept, and restore it in a moment.
-      for (let n = 0; n < RESTORED_AFTER_MICROTASKS && !weavy.reset; n++) await undefined
-      if (!weavy.reset) forget(session)
+      for (let n = 0; n < RESTORED_AFTER_MICROTASKS; n++) await undefined
+      forget(session)
     },
     /** Whoever connects the instance next looks after what is left. */
     leave,

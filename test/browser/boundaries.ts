@@ -370,6 +370,26 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     })
   })
 
+  test('after close() an instance that asked before it was connected sends nothing more', async () => {
+    await using world = await start()
+    const weavy = new Weavy({ url: world.weavyUrl })
+    world.defer(() => weavy.destroy())
+    messenger(world)
+    await sleep(300)
+    const { connectWeavy, createTokenSource } = await import('weavy-token')
+    const source = createTokenSource({ tokenUrl: world.tokenUrl, user: 'alice' })
+    connectWeavy(source, weavy)
+    await appearsWithin(10_000, ALICES)
+    await quiet(world)
+    const before = (await world.look()).weavy.length
+    source.close()
+    await sleep(3000)
+    const report = await world.look()
+    expect(report.weavy.slice(before).filter(({ kind }) => kind !== 'version')).toEqual([])
+    expect(report.hubUsers).toEqual([])
+    expect(contentOf(weavy)).not.toContain(ALICES)
+  })
+
   test('an instance of a same-origin frame is connected as any other', async () => {
     await using world = await start()
     const page = await openPage(version)

@@ -126,9 +126,14 @@ test('a page that is left gives the instance back and closes its source', async 
   const weavy = await instanceOf(page)
   expect((await weavy.fetch('/api/user')).status).toBe(200)
   page.leave()
-  await vi.waitFor(() => expect(Object.hasOwn(weavy, 'getToken')).toBe(false))
+  await vi.waitFor(() => expect(weavy.tokenFactory).toBeUndefined())
   await expect(page.source?.getToken()).rejects.toMatchObject({ code: 'closed' })
-  const before = (await world.look()).broker.length
+  await sleep(500)
+  const before = await world.look()
+  // Its messenger asked for a token before it was connected.
+  await expect(weavy.fetch('/api/user')).rejects.toThrow('Could not get a valid token')
   await sleep(LIFETIME_S * 1000)
-  expect((await world.look()).broker).toHaveLength(before)
+  const after = await world.look()
+  expect(after.broker).toHaveLength(before.broker.length)
+  expect(after.weavy.slice(before.weavy.length).filter(({ kind }) => kind !== 'version')).toEqual([])
 })

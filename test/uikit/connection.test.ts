@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { connectWeavy, createTokenSource, type WeavyLike } from '../../src/index.js'
+import { connectWeavy, createTokenSource, type TokenSource, type WeavyLike } from '../../src/index.js'
 
 const openSource = (user?: string | null) => {
   let issued = 0
@@ -122,6 +122,23 @@ describe('content is dropped, and the hub reconnects,', () => {
     connectWeavy(openSource('bob'), weavy)
     expect(times(weavy)).toEqual([2, 2])
   })
+})
+
+test('what the instance began, and did not send before it moved to another source, fails with superseded', async () => {
+  const mutation = {
+    options: { mutationFn: async (): Promise<unknown> => 'sent' },
+    setOptions: (options: { mutationFn(): Promise<unknown> }) => Object.assign(mutation, { options }),
+  }
+  const mutations = { getAll: () => [mutation], remove: () => {} }
+  const queryClient = {
+    getMutationCache: () => mutations,
+    cancelQueries: async () => {},
+    resetQueries: async () => {},
+  }
+  const weavy = createInstance({ queryClient })
+  connectWeavy(openSource('alice'), weavy)
+  connectWeavy(openSource('bob'), weavy)
+  await expect(mutation.options.mutationFn()).rejects.toMatchObject({ code: 'superseded' })
 })
 
 test('a source that a listener closes while it switches gives the instance back', async () => {
@@ -291,5 +308,50 @@ describe('who can be connected', () => {
     ['dropin-js', { tokenFactory: undefined, environment: {} }],
   ])('the client of %s is refused with the reason', (_, weavy) => {
     expect(() => connectWeavy(openSource(), weavy)).toThrow(/tokenFactory/)
+  })
+})
+
+describe('a token that the UIKit asked for itself, for a request that began before it was connected', () => {
+  /** Keeps a token as the UIKit does, until it is asked for another one. */
+  const keepingInstance = (tokenFactory?: WeavyLike['tokenFactory']) => {
+    let kept = ''
+    return createInstance({
+      tokenFactory,
+      async getToken(this: WeavyLike, refresh = false) {
+        await undefined
+        if (!kept || refresh) kept = (await this.tokenFactory?.(refresh)) ?? ''
+        if (!kept) throw new TypeError('Could not get a valid token from tokenFactory.')
+        return kept
+      },
+    })
+  }
+  const ends = {
+    'close()': (source: TokenSource) => source.close(),
+    'disconnect()': (_: TokenSource, disconnect: () => void) => disconnect(),
+  }
+
+  test.each(Object.entries(ends))('is not sent after %s', async (_, end) => {
+    const weavy = keepingInstance()
+    const early = weavy.fetch('/early')
+    const source = openSource('alice')
+    const disconnect = connectWeavy(source, weavy)
+    await early
+    end(source, disconnect)
+    await expect(weavy.fetch('/late')).rejects.toThrow(TypeError)
+    expect(weavy.sent).toEqual(['wyu_alice_1'])
+  })
+
+  test('gives way to one of the instance’s own factory, which is asked for it once', async () => {
+    let issued = 0
+    const own = vi.fn(async (_: boolean) => `wyu_own_${++issued}`)
+    const weavy = keepingInstance(own)
+    const early = weavy.fetch('/early')
+    const disconnect = connectWeavy(openSource('alice'), weavy)
+    await early
+    disconnect()
+    await weavy.fetch('/late')
+    await weavy.fetch('/later')
+    expect(weavy.sent).toEqual(['wyu_alice_1', 'wyu_own_1', 'wyu_own_1'])
+    expect(own.mock.calls).toEqual([[true]])
   })
 })
