@@ -1,8 +1,10 @@
-// Module Federation: a remote's component finds the provider of the host when the library is shared with its slash.
+// What webpack and Rspack have to do, with their defaults and with Module Federation.
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { checkPage, writePages } from './bundled-pages.mjs'
 
 const FILES = {
   'remote-status.js': `
@@ -18,7 +20,29 @@ const FILES = {
     export const answer = renderToString(createElement(WeavyTokenProvider, props, createElement(Status)))`,
 }
 
-export async function checkFederation(build, ModuleFederationPlugin) {
+/** `bundler` is what `webpack` or `rspack` exports. */
+export async function checkBundler(bundler, ModuleFederationPlugin) {
+  const build = async (config) => {
+    const stats = await promisify(bundler)({
+      context: resolve('.'),
+      output: { path: resolve('out') },
+      // React's size is not what is tried here.
+      performance: { hints: false },
+      ...config,
+    })
+    if (stats.hasErrors() || stats.hasWarnings()) throw new Error(stats.toString('errors-warnings'))
+  }
+  writePages()
+  for (const mode of ['development', 'production']) {
+    await build({ mode, devtool: false, entry: { page: './src/page.js', react: './src/react.js' } })
+    await checkPage('page', 'out/page.js')
+    await checkPage('react', 'out/react.js')
+  }
+  await checkFederation(build, ModuleFederationPlugin)
+}
+
+/** A remote's component finds the provider of the host when the library is shared with its slash. */
+async function checkFederation(build, ModuleFederationPlugin) {
   mkdirSync('src', { recursive: true })
   for (const [name, code] of Object.entries(FILES)) writeFileSync(`src/${name}`, code)
   // What an app's own package.json says, and what both tools take the wanted version from.
