@@ -20,32 +20,39 @@ writeFileSync(
     root.render(<WeavyTokenProvider fetchToken={fetchToken} user={user}><Status /></WeavyTokenProvider>)
   export const hide = () => root.unmount()`,
 )
-await build({
-  entryPoints: ['app.jsx'],
-  bundle: true,
-  format: 'esm',
-  jsx: 'automatic',
-  outfile: 'app.js',
-  alias: {
-    react: 'preact/compat',
-    'react-dom/client': 'preact/compat/client',
-    'react/jsx-runtime': 'preact/jsx-runtime',
-  },
-})
 const window = new Window({ url: 'https://app.example/' })
 Object.assign(globalThis, { window, document: window.document })
-
-const { show, hide } = await import('./app.js')
 const shows = async (text) => {
   for (let n = 0; n < 200 && document.body.textContent !== text; n++) await pause(10)
   assert.equal(document.body.textContent, text)
 }
-show('alice')
-await shows('ready wyu_of_alice')
-show('bob')
-await shows('ready wyu_of_bob')
-show(null)
-await shows('signed-out ')
-hide()
-await shows('')
+
+for (const preact of ['preact', 'preact-11']) {
+  const { metafile } = await build({
+    entryPoints: ['app.jsx'],
+    bundle: true,
+    format: 'esm',
+    jsx: 'automatic',
+    outfile: `${preact}.js`,
+    metafile: true,
+    alias: {
+      preact,
+      react: `${preact}/compat`,
+      'react-dom/client': `${preact}/compat/client`,
+      'react/jsx-runtime': `${preact}/jsx-runtime`,
+    },
+  })
+  const used = Object.keys(metafile.inputs).filter((path) => path.startsWith('node_modules/preact'))
+  assert.ok(used.length && used.every((path) => path.startsWith(`node_modules/${preact}/`)), used.join())
+
+  const { show, hide } = await import(`./${preact}.js`)
+  show('alice')
+  await shows('ready wyu_of_alice')
+  show('bob')
+  await shows('ready wyu_of_bob')
+  show(null)
+  await shows('signed-out ')
+  hide()
+  await shows('')
+}
 await window.happyDOM.close()
