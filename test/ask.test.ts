@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm'
 import { AbortController as PolyfilledAbortController } from 'abort-controller'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ask } from '../src/ask.js'
-import { TokenError } from '../src/errors.js'
+import { isTokenError, TokenError } from '../src/errors.js'
 import type { TokenRequest } from '../src/types.js'
 
 beforeEach(() => {
@@ -195,12 +195,11 @@ describe('an error of fetchToken', () => {
   })
 
   test('that is a TokenError is kept, of a second copy of this library, too', async () => {
-    const foreign = Object.assign(new Error('x'), {
-      name: 'TokenError',
-      code: 'signed_out',
-      status: undefined,
-      retryAfterMs: undefined,
-    })
+    vi.resetModules()
+    const copy = await import('../src/errors.js')
+    const foreign = new copy.TokenError('signed_out', 'x')
+    expect(foreign).not.toBeInstanceOf(TokenError)
+    expect(isTokenError(foreign)).toBe(true)
     expect(await thrown(foreign)).toBe(foreign)
   })
 

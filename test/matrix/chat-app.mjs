@@ -10,13 +10,13 @@ const root = process.env.WEAVY_TOKEN_ROOT
 if (!root) throw new Error('start this by npm run test:matrix')
 const load = (module) => import(pathToFileURL(join(root, 'node_modules', module)))
 
-const LIFETIME_S = 6
+export const LIFETIME_S = 6
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** Waits until a check passes, for at most half a minute. */
-async function eventually(what, check) {
+export async function eventually(what, check) {
   for (const end = Date.now() + 30_000; ; await sleep(100)) {
     if (await check()) return
     assert.ok(Date.now() < end, `not seen within 30 s: ${what}`)
@@ -49,15 +49,19 @@ export async function serveFolder(folder, world, headers = {}) {
   return `http://127.0.0.1:${server.address().port}`
 }
 
+export async function openBrowser() {
+  const { chromium } = await load('playwright/index.mjs')
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  })
+}
+
 /**
  * Looks at an app. It has buttons `alice`, `bob` and `nobody`, and takes the environment from `?weavy=`.
  */
 export async function lookAt(url, world, { uidOf = (user) => user, whileShown, allowed = /^$/ } = {}) {
-  const { chromium } = await load('playwright/index.mjs')
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  })
+  const browser = await openBrowser()
   try {
     const page = await browser.newPage()
     const complaints = []
