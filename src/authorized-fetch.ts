@@ -50,7 +50,7 @@ const copyInit = (init: RequestInit | undefined): RequestInit & { headers: Heade
  * ```ts
  * import { createAuthorizedFetch, createTokenSource } from 'weavy-token'
  *
- * const source = createTokenSource({ tokenUrl: '/api/token' })
+ * const source = createTokenSource({ tokenUrl: '/api/token', user: session.userId })
  * const weavyFetch = createAuthorizedFetch(source, { weavyUrl: 'https://your-environment.weavy.io' })
  * const user = await weavyFetch('/api/user')
  * ```

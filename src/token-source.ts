@@ -29,7 +29,7 @@ type Ask = NonNullable<Parameters<SourceInternals['getToken']>[0]>
  * ```ts
  * import { createTokenSource } from 'weavy-token'
  *
- * const source = createTokenSource({ tokenUrl: '/api/token' })
+ * const source = createTokenSource({ tokenUrl: '/api/token', user: session.userId })
  * const token = await source.getToken()
  * ```
  */

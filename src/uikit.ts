@@ -32,7 +32,7 @@ const CONNECTION = Symbol.for('weavy-token.connection')
  * import { Weavy } from '@weavy/uikit-web'
  * import { connectWeavy, createTokenSource } from 'weavy-token'
  *
- * const source = createTokenSource({ tokenUrl: '/api/token' })
+ * const source = createTokenSource({ tokenUrl: '/api/token', user: session.userId })
  * const weavy = new Weavy()
  * weavy.url = 'https://your-environment.weavy.io'
  * const disconnect = connectWeavy(source, weavy)

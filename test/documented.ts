@@ -45,7 +45,7 @@ export async function runBlock<T>(
             if (namespace !== 'document') return undefined
             if (!asked.startsWith('.')) return { path: asked, external: true }
             const folder = importer.includes('/') ? `${importer.split('/')[0]}/` : ''
-            return { path: folder + asked.slice(2).replace(/\.js$/, '.ts'), namespace: 'document' }
+            return { path: folder + asked.slice(2).replace(/(\.js)?$/, '.ts'), namespace: 'document' }
           })
           onLoad({ filter: /.*/, namespace: 'document' }, ({ path: name }) => code(name))
         },

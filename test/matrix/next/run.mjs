@@ -9,10 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { writeExamples } from '../documented.mjs'
 
-// Next.js resolves no import of a .js that is a .ts.
-const written = writeExamples('broker', /^(weavy-as|app\/[\w-]+)\.tsx?$/, (code) =>
-  code.replaceAll(".js'", "'"),
-)
+const written = writeExamples('broker', /^(weavy-as|app\/[\w-]+)\.tsx?$/)
 assert.deepEqual(written.sort(), ['app/actions.ts', 'app/fetch-token.ts', 'app/unread.tsx', 'weavy-as.ts'])
 
 let calls = 0
