@@ -5,6 +5,7 @@ import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
 import { PROFILE_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
+import { digestOf } from '../../src/wire.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
@@ -15,6 +16,11 @@ afterEach(() => vi.useRealTimers())
 function createStage(options = {}) {
   const profile: BrokerUser = { uid: 'u256', name: 'Ada', picture: 'https://app.example/ada.png' }
   return { profile, ...createTestBroker({ syncProfile: true, user: () => profile, ...options }) }
+}
+
+/** Until all digests that were asked for have come. They are made by other threads, for which fake time does not wait. */
+const digested = async () => {
+  for (let n = 0; n < 20; n++) await digestOf(String(n))
 }
 
 const names = () => weavy.callsTo('PUT').map(({ body }) => body.name)
@@ -154,8 +160,7 @@ describe('syncProfile', () => {
       updates += 1
       return new Promise<Response>(() => {})
     }
-    /** The digest of the profile comes from another thread, which fake timers do not wait for. */
-    async function untilUpdates(count: number) {
+    const untilUpdates = async (count: number) => {
       while (updates < count) await vi.advanceTimersByTimeAsync(0)
     }
     expect(PROFILE_TIMEOUT_MS).toBeLessThan(PROFILE_SYNC_TIMEOUT_MS)
@@ -168,11 +173,13 @@ describe('syncProfile', () => {
     expect(lines).toEqual(failed)
 
     for (let i = 0; i < 20; i++) expect(await askForToken(broker)).toBe('wyu_1')
+    await digested()
     expect(updates).toBe(1)
     await vi.advanceTimersByTimeAsync(DEFAULT_RETRY_AFTER * 1000)
     // One looks whether Weavy answers; nobody waits for it.
     for (let i = 0; i < 20; i++) expect(await askForToken(broker)).toBe('wyu_1')
     await untilUpdates(2)
+    await digested()
     await vi.advanceTimersByTimeAsync(PROFILE_TIMEOUT_MS)
     expect(updates).toBe(2)
     expect(lines).toEqual(failed)
