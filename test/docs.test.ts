@@ -225,7 +225,7 @@ describe('troubleshooting quotes, so that a search for what one sees finds it,',
     expect(ours.length).toBeGreaterThan(8)
     // What is put in: an option, a hook, a path, a status; and a title ends with a full stop.
     const written = (sentence: string) =>
-      sentence.split(/\/api\/token|tokenUrl|useWeavyToken|\d{3}|\.$/).map((part) => part.trim())
+      sentence.split(/\/api\/token|tokenUrl|undefined|useWeavyToken|\d{3}|\.$/).map((part) => part.trim())
     expect(ours.flatMap(written).filter((part) => !source.includes(part))).toEqual([])
   })
 

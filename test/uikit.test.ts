@@ -47,3 +47,16 @@ test('a member that the app replaced while connected is left to the app', () => 
   expect(weavy).toEqual({ ...before, fetch: appsFetch })
   source.close()
 })
+
+test('a connection to a source of another copy of this library ends with that', async () => {
+  vi.resetModules()
+  const copy = await import('../src/index.js')
+  expect(copy.createTokenSource).not.toBe(createTokenSource)
+  const source = copy.createTokenSource({ fetchToken: async () => ({ access_token: 'wyu_1' }) })
+  const weavy: WeavyLike = { tokenFactory: undefined, getToken: async () => 'wyu_own', fetch: vi.fn() }
+  const before = { ...weavy }
+  connectWeavy(source, weavy)
+  expect(await weavy.getToken?.()).toBe('wyu_1')
+  source.close()
+  expect(weavy).toEqual(before)
+})
