@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { TokenSource } from 'weavy-token'
 import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
-import { hearSwitch } from './instances.js'
+import { hearSwitch, visibleText } from './instances.js'
 import { every, refusedForToken, sleep, startWorld } from './world.js'
 
 const LIFETIME_S = 7
@@ -118,6 +118,15 @@ test('another user sees and sends nothing of the one before, and null stops all 
   await sleep(2500)
   const sentByNobody = (await world.look()).weavy.slice(sentByBob.length)
   expect(sentByNobody.filter(({ kind }) => kind !== 'version')).toEqual([])
+})
+
+test('a dead token in the broker’s store: the messenger, which asks before it is connected, shows its conversations', async () => {
+  await using world = await startWorld({ lifetimeSeconds: 600 })
+  await fetch(world.sampleUrl)
+  await world.revokeAll()
+  openPage(world.weavyUrl, world.sampleUrl)
+  await vi.waitFor(() => expect(visibleText()).toContain('Welcome, Alice'), { timeout: 3000, interval: 20 })
+  expect((await world.look()).sample.filter(({ refresh }) => refresh)).toHaveLength(1)
 })
 
 test('a page that is left gives the instance back and closes its source', async () => {
