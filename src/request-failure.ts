@@ -75,15 +75,14 @@ export function statusFailure(
   const { type, title, detail } = Object(data)
   // Texts of our own broker are fixed ones; nobody else's go into a message.
   const isOwn = typeof type === 'string' && type.startsWith(OWN_PROBLEM) && !quotesToken(data, new Set())
-  const isDenied = status === 401 || status === 403
-  const code =
-    isDenied && type !== `${OWN_PROBLEM}origin_not_allowed`
-      ? 'signed_out'
-      : status === 429
-        ? 'rate_limited'
-        : status < 300
-          ? 'bad_response'
-          : 'broker_error'
+  const isDenied = (status === 401 || status === 403) && type !== `${OWN_PROBLEM}origin_not_allowed`
+  const code = isDenied
+    ? 'signed_out'
+    : status === 429
+      ? 'rate_limited'
+      : status < 300
+        ? 'bad_response'
+        : 'broker_error'
   const message = isOwn
     ? `${title}. ${detail}`
     : isDenied

@@ -434,14 +434,14 @@ describe('mistakes explain themselves', () => {
     })
 
   test('an origin that our broker does not know is no sign-out, and names the option', async () => {
-    onPage()
+    onPage('https://shop.example/')
     const { fetch } = broker({})
     const error = await messageOf((request) => {
       const headers = { origin: 'https://shop.example', 'sec-fetch-site': 'cross-site' }
       return fetch(new Request(request.url, { headers }))
     })
     expect(error).toMatchObject({ code: 'broker_error', status: 403 })
-    expect(error.message).toMatch(/^Origin not allowed\. .*allowedOrigins/)
+    expect(error.message).toMatch(/^Origin not allowed\. .*allowedOrigins of the broker\.$/)
   })
 
   test('other problems of our broker are told by their fixed texts', async () => {
