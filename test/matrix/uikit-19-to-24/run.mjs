@@ -4,13 +4,21 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { LIFETIME_S, openBrowser, serveFolder, sleep, startWeavy } from '../chat-app.mjs'
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>A page of then</title>
-  <script src="weavy-token.global.js"></script><script src="weavy.js"></script>`
+  <script src="weavy-token.global.js"></script>`
+
+/** The build of each version that needs no bundler. */
+const BUILDS = {
+  19: 'weavy.esm.js',
+  20: 'weavy.esm.js',
+  23: 'weavy.esm.bundle.js',
+  24: 'weavy.esm.bundle.js',
+}
 
 /** Before 24 there is \`get\` in place of \`fetch\`. */
 const SCRIPT = `
   const source = WeavyToken.createTokenSource({ tokenUrl: '/api/token', user: 'alice' })
-  const { Weavy, WeavyContext } = window.WeavyLib ?? window.Weavy
-  const weavy = new (Weavy ?? WeavyContext)({ url })
+  const { Weavy } = await import('/weavy.js')
+  const weavy = new Weavy({ url })
   WeavyToken.connectWeavy(source, weavy)
   let n = 0
   window.get = (query = '') => {
@@ -24,15 +32,12 @@ async function check(version) {
   const folder = `out/${version}`
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${folder}/index.html`, PAGE)
-  for (const file of [
-    `node_modules/uikit-web-${version}/dist/weavy.js`,
-    'node_modules/weavy-token/dist/weavy-token.global.js',
-  ])
-    copyFileSync(file, `${folder}/${file.split('/').at(-1)}`)
+  copyFileSync('node_modules/weavy-token/dist/weavy-token.global.js', `${folder}/weavy-token.global.js`)
+  copyFileSync(`node_modules/uikit-web-${version}/dist/${BUILDS[version]}`, `${folder}/weavy.js`)
   const world = await startWeavy()
   const page = await browser.newPage()
   await page.goto(await serveFolder(folder, world))
-  await page.evaluate(`{ const url = '${world.weavy.url}'; ${SCRIPT} }`)
+  await page.evaluate(`(async () => { const url = '${world.weavy.url}'; ${SCRIPT} })()`)
   const get = (count = 1, query = '') =>
     page.evaluate(`Promise.all([...Array(${count})].map(() => get('${query}')))`)
   const refused = () => world.weavy.requests.filter((request) => request.refused).length
@@ -66,7 +71,7 @@ async function check(version) {
 
 const browser = await openBrowser()
 try {
-  await Promise.all([19, 20, 23, 24].map(check))
+  await Promise.all(Object.keys(BUILDS).map(check))
 } finally {
   await browser.close()
 }
