@@ -12,9 +12,12 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
 
 /**
  * Those that need a browser, Redis or the built package wait for the unit tests. Most of their time they wait for seconds
- * to pass, so three files run at once, whatever the machine.
+ * to pass, so two files run at once beside one page of each engine, whatever the machine.
  */
-const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } }
+const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
+
+/** Twenty tabs of three engines leave no time for those that measure time, and come last. */
+const LAST = { maxWorkers: 3, sequence: { groupOrder: 2 } }
 
 /** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
 const OLD_UIKITS = 'test/browser/uikit-{25,27,31}.test.ts'
@@ -64,7 +67,14 @@ export default defineConfig({
         ...WAITING,
         name: 'pages',
         environment: 'node',
-        include: ['test/pages/**/*.test.ts'],
+        include: ['test/pages/*.test.ts'],
+        testTimeout: 60_000,
+      }),
+      project({
+        ...LAST,
+        name: 'tabs',
+        environment: 'node',
+        include: ['test/pages/tabs/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
