@@ -92,28 +92,34 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     )
   })
 
-  test.concurrent('two revocations two seconds apart add less than a second to any request, with one refresh each', async () => {
-    await using world = await start()
-    const { weavy } = connected(world, { tokenUrl: world.sampleUrl })
-    expect(await get(weavy)).toBe(200)
-    const waits: number[] = []
+  test.concurrent('two revocations two seconds apart cost one refresh each, and delay no request by a second', async () => {
     /** Weavy takes as long as the revocation may take to arrive. */
     const DELAY_MS = 1000
-    // No more than a browser has connections.
-    const burst = () =>
-      [...Array(5)].map(async () => {
-        const begun = performance.now()
-        expect(await get(weavy, `&delay=${DELAY_MS}`)).toBe(200)
-        waits.push(performance.now() - begun)
-      })
-    for (let round = 0; round < 2; round++) {
-      const calls = burst()
-      await world.revokeAll()
-      await Promise.all(calls)
-      await sleep(2000)
+    /** The longest wait of requests, no more than a browser has connections, that are in the air at two revocations. */
+    const revoked = async (world: World, weavy: WeavyInstance) => {
+      expect(await get(weavy)).toBe(200)
+      const waits: number[] = []
+      for (let round = 0; round < 2; round++) {
+        const calls = [...Array(5)].map(async () => {
+          const begun = performance.now()
+          expect(await get(weavy, `&delay=${DELAY_MS}`)).toBe(200)
+          waits.push(performance.now() - begun)
+        })
+        await world.revokeAll()
+        await Promise.all(calls)
+        await sleep(2000)
+      }
+      return Math.max(...waits)
     }
+    await using world = await start()
+    await using other = await start()
+    // What the machine adds at that moment, it adds to the built-in, too.
+    const [ours, theirs] = await Promise.all([
+      revoked(world, connected(world, { tokenUrl: world.sampleUrl }).weavy),
+      revoked(other, builtIn({ ...other, tokenUrl: other.sampleUrl })),
+    ])
     expect((await world.look()).sample.filter(({ refresh }) => refresh)).toHaveLength(2)
-    expect(Math.max(...waits) - 2 * DELAY_MS).toBeLessThan(1000)
+    expect(ours).toBeLessThan(Math.max(theirs, 2 * DELAY_MS + 500) + 500)
   })
 
   describe.concurrent('alice’s request in the air when the app switches', () => {
