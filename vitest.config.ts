@@ -7,7 +7,7 @@ type Project = NonNullable<TestProjectInlineConfiguration['test']>
 const project = (test: Project, resolve = {}): TestProjectInlineConfiguration => ({
   resolve: { tsconfigPaths: true, ...resolve },
   // Five times what the slowest unit test takes, because both cores may be busy with something else.
-  test: { testTimeout: 30_000, ...test },
+  test: { testTimeout: 30_000, expect: { poll: { timeout: 20_000 } }, ...test },
 })
 
 /**

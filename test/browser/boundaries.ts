@@ -49,7 +49,7 @@ const elementNamed = (name: RegExp) =>
       if (!found) throw new Error(`There is no ${name} yet.`)
       return found
     },
-    { timeout: 10_000, interval: 50 },
+    { timeout: 30_000, interval: 50 },
   )
 
 const posts = async (world: World, path: RegExp) =>
@@ -194,7 +194,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       files.setAttribute('uid', 'shared-files')
       await vi.waitFor(
         async () => expect((await world.look()).weavy.some(({ path }) => /files/.test(path))).toBe(true),
-        10_000,
+        30_000,
       )
       await quiet(world)
       await world.signIn('bob')
@@ -215,7 +215,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       await using world = await start()
       const { source, weavy } = connected(world, { user: 'alice' })
       messenger(world)
-      await appearsWithin(10_000, ALICES)
+      await appearsWithin(30_000, ALICES)
       const item = await elementNamed(/^wy-conversation(-list)?-item$/)
       const inside = elementsIn(item.shadowRoot ?? item)
       const target = inside.find(({ localName }) => /^(div|wy-(list-)?item)$/.test(localName))
@@ -235,12 +235,10 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
         contextData: [],
       }
       editor.dispatchEvent(new CustomEvent('submit', { detail }))
-      await vi.waitFor(async () =>
-        expect((await posts(world, /messages$/)).map(({ uid, status }) => [uid, status])).toContainEqual([
-          'alice',
-          401,
-        ]),
-      )
+      await vi.waitFor(async () => {
+        const sent = (await posts(world, /messages$/)).map(({ uid, status }) => [uid, status])
+        expect(sent).toContainEqual(['alice', 401])
+      }, 30_000)
       await world.signIn('bob')
       using _ = hearSwitch()
       source.setUser('bob')
@@ -287,9 +285,9 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     ])('after %s a page load as bob nothing of alice is shown or kept', async (_, isTold) => {
       await using world = await start()
       const hers = await visit(world, 'alice')
-      await appearsWithin(10_000, ALICES, hers.document.body)
+      await appearsWithin(30_000, ALICES, hers.document.body)
       await quiet(world)
-      await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 5000)
+      await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 30_000)
       if (isTold) hers.source.setUser(null)
       hers.leave()
 
@@ -308,8 +306,8 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     test('a page load as alice again shows what the tab kept', async () => {
       await using world = await start()
       const first = await visit(world, 'alice')
-      await appearsWithin(10_000, ALICES, first.document.body)
-      await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 5000)
+      await appearsWithin(30_000, ALICES, first.document.body)
+      await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 30_000)
       first.leave()
       const second = await visit(world, 'alice')
       await sleep(50)
@@ -320,7 +318,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       await using world = await start()
       const { source, weavy } = connected(world, { user: 'alice' })
       messenger(world)
-      await appearsWithin(10_000, ALICES)
+      await appearsWithin(30_000, ALICES)
       await world.signIn('bob')
       using _ = hearSwitch()
       source.setUser('bob')
@@ -339,7 +337,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       messenger(world)
       abort.abort()
       await first
-      await appearsWithin(10_000, ALICES)
+      await appearsWithin(30_000, ALICES)
       await quiet(world)
       const before = (await world.look()).weavy.length
       await world.signIn(null)
@@ -355,7 +353,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
       await using world = await start()
       const { weavy } = connected(world, { user: 'alice' })
       messenger(world)
-      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 10_000)
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
       await quiet(world)
       const slow = get(weavy, '&delay=3000')
       await sleep(100)
@@ -385,7 +383,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     const { connectWeavy, createTokenSource } = await import('weavy-token')
     const source = createTokenSource({ tokenUrl: world.tokenUrl, user: 'alice' })
     connectWeavy(source, weavy)
-    await appearsWithin(10_000, ALICES)
+    await appearsWithin(30_000, ALICES)
     await quiet(world)
     const before = (await world.look()).weavy.length
     source.close()
@@ -417,13 +415,13 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     element.setAttribute('url', world.weavyUrl)
     connectWeavy(source, element as never)
     messenger(world)
-    await appearsWithin(10_000, ALICES)
+    await appearsWithin(30_000, ALICES)
     await quiet(world)
     await world.signIn('bob')
     const before = (await world.look()).weavy.length
     using _ = hearSwitch()
     source.setUser('bob')
-    await appearsWithin(10_000, 'Welcome, Bob')
+    await appearsWithin(30_000, 'Welcome, Bob')
     const since = (await world.look()).weavy.slice(before).filter(({ kind }) => kind === 'api')
     expect(since.filter(({ uid }) => uid === 'alice')).toEqual([])
   })

@@ -13,7 +13,7 @@ async function live(world: World, weavy: Weavy) {
   world.defer(() => weavy.destroy())
   messenger(world)
   expect((await weavy.fetch('/api/user?n=first')).status).toBe(200)
-  await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 10_000)
+  await vi.waitFor(() => expect(JSON.stringify({ ...sessionStorage })).toContain(ALICES), 30_000)
   await world.signIn('bob')
   const outcomes: string[] = []
   await every(250, 2 * LIFETIME_S * 1000, async (n) => {
@@ -51,7 +51,7 @@ describe('the session becomes bob’s in another tab', () => {
     expect(states.filter(({ status }) => status === 'signed-out')).toHaveLength(1)
     source.setUser('bob')
     expect((await weavy.fetch('/api/user?n=last')).status).toBe(200)
-    await vi.waitFor(async () => expect(await requestsOf(world, 'bob')).not.toEqual([]), 10_000)
+    await vi.waitFor(async () => expect(await requestsOf(world, 'bob')).not.toEqual([]), 30_000)
   })
 
   test('without a user the source follows: what alice began is over, what comes is bob’s', async () => {

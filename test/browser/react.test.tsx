@@ -69,13 +69,13 @@ const instanceOf = (page: ReturnType<typeof openPage>) =>
   vi.waitFor(() => {
     expect(page.weavy).toBeDefined()
     return page.weavy as Weavy
-  })
+  }, 30_000)
 
 test('a page sends no refused request over two expiries, with one broker request per token', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const page = openPage(world.weavyUrl, world.tokenUrl)
   const weavy = await instanceOf(page)
-  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 15_000)
+  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 30_000)
   await every(100, (EXPIRIES + 0.5) * LIFETIME_S * 1000, async (n) => {
     if (n % 10 === 0) page.signIn('alice')
     expect((await weavy.fetch(`/api/user?n=${n}`)).status).toBe(200)
@@ -86,7 +86,7 @@ test('a page sends no refused request over two expiries, with one broker request
     const tokens = new Set(page.shown.flatMap(({ token }) => token ?? []))
     expect((await world.look()).broker).toHaveLength(tokens.size)
     return tokens.size
-  }, 10_000)
+  }, 30_000)
   expect(shown).toBeGreaterThan(EXPIRIES)
   const report = await world.look()
   expect(refusedForToken(report)).toEqual([])
@@ -97,14 +97,14 @@ test('another user sees and sends nothing of the one before, and null stops all 
   await using world = await startWorld({ lifetimeSeconds: 600 })
   const page = openPage(world.weavyUrl, world.tokenUrl)
   const weavy = await instanceOf(page)
-  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 15_000)
+  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['alice']), 30_000)
   const old = page.shown.at(-1)?.token
   expect(old).toMatch(/^wyu_/)
 
   const { weavy: sentBefore } = await world.signIn('bob')
   using _ = hearSwitch()
   page.signIn('bob')
-  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 15_000)
+  await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 30_000)
   expect((await weavy.fetch('/api/user?as=bob')).status).toBe(200)
   const sentAsBob = (await world.look()).weavy.slice(sentBefore.length).filter(({ uid }) => uid !== undefined)
   expect(new Set(sentAsBob.map(({ uid }) => uid))).toEqual(new Set(['bob']))
@@ -112,7 +112,7 @@ test('another user sees and sends nothing of the one before, and null stops all 
   expect((await world.look()).broker).toHaveLength(2)
 
   page.signIn(null)
-  await vi.waitFor(() => expect(page.shown.at(-1)?.status).toBe('signed-out'))
+  await vi.waitFor(() => expect(page.shown.at(-1)?.status).toBe('signed-out'), 30_000)
   const { weavy: sentByBob } = await world.look()
   await expect(weavy.fetch('/api/user?as=nobody')).rejects.toMatchObject({ code: 'signed_out' })
   await sleep(2500)
@@ -135,7 +135,7 @@ test('a page that is left gives the instance back and closes its source', async 
   const weavy = await instanceOf(page)
   expect((await weavy.fetch('/api/user')).status).toBe(200)
   page.leave()
-  await vi.waitFor(() => expect(weavy.tokenFactory).toBeUndefined())
+  await vi.waitFor(() => expect(weavy.tokenFactory).toBeUndefined(), 30_000)
   await expect(page.source?.getToken()).rejects.toMatchObject({ code: 'closed' })
   await sleep(500)
   const before = await world.look()

@@ -28,7 +28,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     const burstAfterExpiry = async (world: World, weavy: WeavyInstance) => {
       messenger(world)
       expect(await get(weavy)).toBe(200)
-      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 10_000)
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
       await sleep(4500)
       const statuses = await Promise.all([...Array(50)].map(() => get(weavy)))
       expect(statuses).toEqual(Array(50).fill(200))
@@ -103,7 +103,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
         expect(await get(weavy)).toBe(200)
         expect((await world.look()).hubUsers).toEqual(['alice'])
         expect(visibleText()).toContain('Welcome, Alice')
-      }, 10_000)
+      }, 30_000)
       await quiet(world)
       await world.signIn('bob')
       const before = (await world.look()).weavy.length
@@ -112,7 +112,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
       source.setUser('bob')
       expect(await get(weavy)).toBe(200)
 
-      await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 15_000)
+      await vi.waitFor(async () => expect((await world.look()).hubUsers).toEqual(['bob']), 30_000)
       await sleep(1500)
       const since = (await world.look()).weavy.slice(before).filter(({ kind }) => kind !== 'version')
       expect(since.filter(({ uid }) => uid === 'alice')).toEqual([])
@@ -128,7 +128,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
       await vi.waitFor(async () => {
         expect((await world.look()).hubUsers).toEqual(['alice'])
         expect(visibleText()).toContain('Welcome, Alice')
-      }, 10_000)
+      }, 30_000)
       await quiet(world)
       using _ = hearSwitch()
       source.setUser(null)
@@ -188,7 +188,7 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         let firstAfter = Number.POSITIVE_INFINITY
         // The outage begins when the first refresh meets it.
         const outage = vi
-          .waitFor(() => expect(sent.length).toBeGreaterThan(1), 10_000)
+          .waitFor(() => expect(sent.length).toBeGreaterThan(1), 30_000)
           .then(() => sleep(8000))
           .then(() => world.setFault(null))
           .then(() => {
@@ -226,7 +226,7 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         await world.setFault(null)
         // Past its cool-down, which unit tests measure.
         if (kind === 'same-token') source.clear()
-        await vi.waitFor(async () => expect(await get(weavy)).toBe(200), { timeout: 10_000, interval: 500 })
+        await vi.waitFor(async () => expect(await get(weavy)).toBe(200), { timeout: 30_000, interval: 500 })
       })
   })
 
