@@ -24,21 +24,24 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
   const start = (lifetimeSeconds: number) => startWorld({ lifetimeSeconds, version })
 
   describe('expiry', () => {
-    // 50 requests need a while to leave, so the lead is a second at least.
+    const LIFETIME_S = 6
+    const PAST_IT_MS = LIFETIME_S * 1000 + 500
+    /** Long enough for 50 requests to leave a busy machine. */
+    const REFRESH_AHEAD_MS = 3000
     const burstAfterExpiry = async (world: World, weavy: WeavyInstance) => {
       messenger(world)
       expect(await get(weavy)).toBe(200)
       await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
-      await sleep(4500)
+      await sleep(PAST_IT_MS)
       const statuses = await Promise.all([...Array(50)].map(() => get(weavy)))
       expect(statuses).toEqual(Array(50).fill(200))
       expect(await upload(weavy)).toBe(200)
     }
 
     test('a burst, an upload and a hub that reconnects are never refused after an expiry', async () => {
-      await using world = await start(4)
-      await burstAfterExpiry(world, connected(world, { refreshAheadMs: 2000 }).weavy)
-      await sleep(4500)
+      await using world = await start(LIFETIME_S)
+      await burstAfterExpiry(world, connected(world, { refreshAheadMs: REFRESH_AHEAD_MS }).weavy)
+      await sleep(PAST_IT_MS)
       await world.dropHubs()
       // Versions before 32 come back after 10 s, and if that fails after 12 or 22.
       await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
@@ -46,7 +49,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     })
 
     test('with the built-in tokenUrl the whole burst is refused', async () => {
-      await using world = await start(4)
+      await using world = await start(LIFETIME_S)
       await burstAfterExpiry(world, builtIn(world))
       expect(refusedForToken(await world.look()).length).toBeGreaterThan(20)
     })
