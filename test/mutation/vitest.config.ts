@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 const project = (environment: 'node' | 'jsdom', include: string[], exclude: string[] = []) => ({
   resolve: { tsconfigPaths: true },
-  test: { name: environment, environment, include, exclude },
+  // Deep enough for the explorer to meet every rule, and quick.
+  test: { name: environment, environment, include, exclude, env: { DEPTH: '4' } },
 })
 
 /** The unit tests that can kill a mutant of `src`, without those that read the project's own files. */
@@ -12,7 +13,7 @@ export default defineConfig({
     projects: [
       project(
         'node',
-        ['test/*.test.ts', 'test/{broker,tabs,uikit,check,testing}/**/*.test.ts'],
+        ['test/*.test.ts', 'test/{machine,broker,tabs,uikit,check,testing}/**/*.test.ts'],
         ['test/{docs,catalogue}.test.ts', 'test/broker/redis*.test.ts'],
       ),
       project('jsdom', ['test/react/**/*.test.tsx']),
