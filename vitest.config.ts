@@ -10,6 +10,9 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
   test: { testTimeout: 30_000, expect: { poll: { timeout: 20_000 } }, ...test },
 })
 
+/** By default Vitest leaves one core to others, which on two is half of them. */
+const UNIT = { maxWorkers: '100%' }
+
 /**
  * Those that need a browser, Redis or the built package wait for the unit tests. Most of their time they wait for seconds
  * to pass, so two files run at once beside one page of each engine, whatever the machine.
@@ -32,14 +35,16 @@ export default defineConfig({
     projects: [
       // `npm run test:unit` runs these three.
       project({
+        ...UNIT,
         name: 'node',
         environment: 'node',
         include: ['test/**/*.test.ts'],
         exclude: ['test/{browser,pages,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
       }),
-      project({ name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
+      project({ ...UNIT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
       project(
         {
+          ...UNIT,
           name: 'react-18',
           environment: 'jsdom',
           include: ['test/react/**/*.test.tsx'],

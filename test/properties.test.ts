@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createTokenSource, TokenError, type TokenRequest, type TokenResponse } from '../src/index.js'
+import { runs } from './effort.js'
 import { HOUR, MINUTE, pass, peakPerMinute, SECOND, stubPage } from './world.js'
 
 /*
@@ -397,7 +398,7 @@ test('no expired, refused or foreign token is handed out, whatever happens', asy
         live,
       )
       .afterEach(afresh),
-    { numRuns: Number(process.env.RUNS ?? 3000) },
+    runs(3000),
   )
   process.off('unhandledRejection', unhandled)
   expect(unhandled).not.toHaveBeenCalled()
@@ -439,6 +440,6 @@ test('a hostile app, for a simulated hour: never more than 30 requests in any 60
         live(steps, { maxWaitMs: 15_000, timeoutMs: 10_000 }),
       )
       .afterEach(afresh),
-    { numRuns: 3, endOnFailure: true },
+    { ...runs(3), endOnFailure: true },
   )
 }, 120_000)

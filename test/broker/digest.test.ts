@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createDigest, digest } from '../../src/broker/digest.js'
 import { digestOf } from '../../src/wire.js'
+import { runs } from '../effort.js'
 
 const expected = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 22)
 
@@ -20,7 +21,7 @@ test('of any text, and what a page computes', async () => {
       expect(digest(text)).toBe(expected(text))
       expect(digest(text)).toBe(await digestOf(text))
     }),
-    { numRuns: 300 },
+    runs(300),
   )
 })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
+import { runs } from '../effort.js'
 import { askForNewToken, askForToken, createTestBroker, generationKey } from './ask.js'
 
 type Step = 'plain' | 'refresh' | 'forget'
@@ -99,7 +100,7 @@ test('whatever the order: a refresh brings a token that nobody had before its re
         expect(posts).toBeLessThanOrEqual((refreshes > 0 ? 2 : 1) * (1 + forgets) + forgets)
       },
     ),
-    { numRuns: 400, seed: 13 },
+    runs(400),
   )
 })
 
@@ -116,6 +117,6 @@ test('whatever the order: after the last forget nothing that is stored counts', 
         expect(postedAt.get(await next)).toBeGreaterThan(forgottenAt())
       },
     ),
-    { numRuns: 300, seed: 13 },
+    runs(300),
   )
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { TokenError } from '../../src/index.js'
+import { runs } from '../effort.js'
 import { fakeClocks, HOUR, MINUTE, pass, SECOND } from '../world.js'
 import { modelWorld, synchronousDigests } from './world.js'
 
@@ -193,6 +194,6 @@ test('no token crosses users or tenants, outlives its life or comes back after a
       }),
       live,
     ),
-    { numRuns: Number(process.env.RUNS ?? 60), seed: Number(process.env.SEED ?? 16) },
+    runs(60),
   )
 }, 120_000)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { UIKITS } from './real-client.js'
+import { runs } from '../effort.js'
+import { UIKITS, type UIKit } from './real-client.js'
 import { createWorld, outcomeOf } from './world.js'
 
 const HORIZON_MS = 50_000
@@ -43,7 +44,7 @@ interface Call {
 }
 
 /** Runs steps against the requests of a real UIKit, and says what Weavy and the broker saw of it. */
-async function live(uikit: string, steps: readonly Step[], isDeadAtFirst: boolean, brokerMs: number) {
+async function live(uikit: UIKit, steps: readonly Step[], isDeadAtFirst: boolean, brokerMs: number) {
   const world = createWorld()
   if (isDeadAtFirst) {
     world.issue('alice')
@@ -140,7 +141,7 @@ test.each(UIKITS)(
           world.source.close()
         },
       ),
-      { numRuns: Number(process.env.RUNS ?? 100), seed: 12 },
+      runs(100),
     )
     process.off('unhandledRejection', unhandled)
     expect(unhandled).not.toHaveBeenCalled()

@@ -42,13 +42,14 @@ function load(file: string): Exports {
   return module.exports
 }
 
-/** Makes an instance with the requests of that UIKit, as its sources have them. */
-export function realClientOf(packageName: string): new () => RealClient {
-  const file = fileURLToPath(
-    new URL(`../../node_modules/${packageName}/lib/client/fetch.ts`, import.meta.url),
-  )
-  const { WeavyFetchMixin } = load(file) as { WeavyFetchMixin(base: unknown): new () => RealClient }
-  return WeavyFetchMixin(WeavyClient)
-}
+export const UIKITS = ['uikit-web-25', 'uikit-web-27', 'uikit-web-31', '@weavy/uikit-web'] as const
+export type UIKit = (typeof UIKITS)[number]
 
-export const UIKITS = ['uikit-web-25', 'uikit-web-27', 'uikit-web-31', '@weavy/uikit-web']
+/** Makes instances with the requests of that UIKit, as its sources have them. */
+export const clients = Object.fromEntries(
+  UIKITS.map((name) => {
+    const file = fileURLToPath(new URL(`../../node_modules/${name}/lib/client/fetch.ts`, import.meta.url))
+    const { WeavyFetchMixin } = load(file) as { WeavyFetchMixin(base: unknown): new () => RealClient }
+    return [name, WeavyFetchMixin(WeavyClient)]
+  }),
+) as Record<UIKit, new () => RealClient>

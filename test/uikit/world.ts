@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from 'vitest'
 import { connectWeavy, createTokenSource, type TokenSourceOptions } from '../../src/index.js'
-import { type RealClient, realClientOf } from './real-client.js'
+import { clients, type RealClient, type UIKit } from './real-client.js'
 
 /** One request as Weavy saw it. */
 export interface Seen {
@@ -46,8 +46,8 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
     },
     source: undefined as unknown as ReturnType<typeof createTokenSource>,
     pass: (ms: number) => vi.advanceTimersByTimeAsync(ms),
-    instance(packageName: string): RealClient {
-      const weavy = new (realClientOf(packageName))()
+    instance(uikit: UIKit): RealClient {
+      const weavy = new clients[uikit]()
       connectWeavy(world.source, weavy)
       return weavy
     },
