@@ -111,7 +111,7 @@ export default defineConfig({
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
-      chromium({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS], fileParallelism: true }),
+      chromium({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
     ],
   },
 })

@@ -1,5 +1,4 @@
-import { execFileSync, fork } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { BrowserCommand } from 'vitest/node'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
@@ -47,37 +46,4 @@ const endRow: BrowserCommand<[id: number]> = (_context, id) => post<null>(`/rows
 const orderWorld: BrowserCommand<[id: number, order: WorldOrder]> = (_context, id, order) =>
   post<WorldReport>(`/worlds/${id}`, order)
 
-/** Tells the browser of one project from that of another. */
-export const PROJECT_FLAG = '--test-project='
-/** Vitest adds the engine in brackets. */
-const nameOf = ({ name }: { name: string }) => name.split(' ')[0]
-
-const RENDERER = { chromium: /--type=renderer/, firefox: /-contentproc/, webkit: /WebKitWebProcess/ }
-
-/** Stops every renderer of the test's own browser, as a laptop that sleeps does, and lets them go on `ms` later. */
-const sleepRenderers: BrowserCommand<[ms: number]> = async ({ project }, ms) => {
-  const renderer = RENDERER[project.config.browser.name as keyof typeof RENDERER]
-  const processes = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
-    .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\d+)\s(.*)$/.exec(line)?.slice(1) ?? [])
-  // Several projects may have a Chromium. The browsers that other tests drive are children of their worker.
-  const isOwn = (args = '') => !args.includes(PROJECT_FLAG) || args.includes(PROJECT_FLAG + nameOf(project))
-  const ours = new Set(
-    processes.filter(([, parent, args]) => parent === String(process.pid) && isOwn(args)).map(([pid]) => pid),
-  )
-  // A parent may be listed behind its child.
-  for (let round = 0; round < 5; round++)
-    for (const [pid, parent] of processes) if (parent && ours.has(parent)) ours.add(pid)
-  const renderers = processes
-    .filter(([pid, , args]) => pid && ours.has(pid) && renderer.test(args ?? ''))
-    .map(([pid]) => Number(pid))
-  for (const pid of renderers) process.kill(pid, 'SIGSTOP')
-  try {
-    await sleep(ms)
-  } finally {
-    for (const pid of renderers) process.kill(pid, 'SIGCONT')
-  }
-  return renderers.length
-}
-
-export const commands = { endRow, lookAtRow, startRow, startWorld, orderWorld, sleepRenderers }
+export const commands = { endRow, lookAtRow, startRow, startWorld, orderWorld }

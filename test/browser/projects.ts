@@ -2,13 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import type { BrowserProviderOption, InlineConfig } from 'vitest/node'
 import { find } from '../../scripts/browsers.mjs'
-import { commands, PROJECT_FLAG } from './commands.js'
+import { commands } from './commands.js'
 import { webkitGtk } from './webkit/provider.js'
 
-type ProjectOptions = Pick<
-  InlineConfig,
-  'name' | 'include' | 'exclude' | 'sequence' | 'maxWorkers' | 'fileParallelism'
->
+type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'sequence' | 'maxWorkers'>
 
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
 
@@ -22,11 +19,11 @@ const CHROMIUM_FLAGS = [
   '--disable-sync',
 ]
 
-/** Real browsers run the built files, next to the real UIKit, in one page at a time unless told otherwise. */
+/** Real browsers run the built files, next to the real UIKit. */
 const browser = (
   engine: 'chromium' | 'firefox' | 'webkit',
   provider: BrowserProviderOption,
-  { fileParallelism = false, ...options }: ProjectOptions,
+  options: ProjectOptions,
 ) => ({
   resolve: {
     alias: [
@@ -58,7 +55,6 @@ const browser = (
     browser: {
       enabled: true,
       headless: true,
-      fileParallelism,
       screenshotFailures: false,
       provider,
       instances: [{ browser: engine }],
@@ -69,12 +65,12 @@ const browser = (
 
 const launch = (launchOptions: object) => playwright({ launchOptions })
 
-export const chromium = (options: ProjectOptions & { name: string }) =>
+export const chromium = (options: ProjectOptions) =>
   browser(
     'chromium',
     launch({
       executablePath: find('chromium')?.path,
-      args: [...CHROMIUM_FLAGS, PROJECT_FLAG + options.name],
+      args: CHROMIUM_FLAGS,
     }),
     options,
   )

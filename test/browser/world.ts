@@ -8,7 +8,6 @@ declare module 'vitest/browser' {
   interface BrowserCommands {
     startWorld(options: WorldOptions): Promise<WorldAddress>
     orderWorld(id: number, order: WorldOrder): Promise<WorldReport>
-    sleepRenderers(ms: number): Promise<number>
   }
 }
 

@@ -32,7 +32,8 @@ export function prepareDemo(findEnvironment: () => Promise<Environment | null> =
 
   /** Opens a page of the demo and waits until its messenger shows messages. */
   async function open(lane: 'vanilla' | 'react' = 'vanilla', width = 1280) {
-    const page = await browser.newPage({ viewport: { width, height: 900 } })
+    // Whoever wants less motion has the picture drawn once a second, which leaves the machine to the tests.
+    const page = await browser.newPage({ viewport: { width, height: 900 }, reducedMotion: 'reduce' })
     pages.push(page)
     const complaints: string[] = []
     page.on('console', (message) => {
@@ -84,7 +85,7 @@ export function prepareDemo(findEnvironment: () => Promise<Environment | null> =
   /** Opens a page several times in one browser; each has its token before the next one comes. */
   async function openTabs(path: string, count: 2): Promise<[Page, Page]>
   async function openTabs(path: string, count: number): Promise<Page[]> {
-    const context = await browser.newContext()
+    const context = await browser.newContext({ reducedMotion: 'reduce' })
     const tabs: Page[] = []
     for (let n = 0; n < count; n++) {
       const page = await context.newPage()

@@ -1,4 +1,3 @@
-import { Weavy } from '@weavy/uikit-web'
 import { connectWeavy, createTokenSource, type TokenSource } from 'weavy-token'
 import { type AcrossTabsOptions, acrossTabs } from 'weavy-token/tabs'
 
@@ -15,7 +14,7 @@ const tab = {
   /** How long the tab stands still, as a frozen one does, when it has sent its next request to the broker. */
   freezeMs: 0,
 
-  start(
+  async start(
     options: AcrossTabsOptions & {
       weavyUrl?: string
       user?: string | null
@@ -27,6 +26,7 @@ const tab = {
     const fetchToken = acrossTabs({ ...across, fetch: tab.fetch })
     tab.source = createTokenSource({ fetchToken, user, sub, refreshAheadMs: aheadMs })
     if (!weavyUrl) return
+    const { Weavy } = await import('@weavy/uikit-web')
     const weavy = new Weavy({ url: weavyUrl })
     connectWeavy(tab.source, weavy)
     const began = performance.now()

@@ -4,7 +4,7 @@ import { FIRST_WAIT_MS } from '../../../src/tabs/room.js'
 import { digestOf } from '../../../src/wire.js'
 import { type Engine, type EngineName, startEngine } from '../../engines.js'
 import { renderers, stop } from './renderers.js'
-import { buildPage, startWorld, type Tab } from './world.js'
+import { buildPage, type Scripts, startWorld, type Tab } from './world.js'
 
 /** What a busy machine adds to each bound. */
 const BUSY_MS = 2000
@@ -38,43 +38,37 @@ const statusesOf = async (tabs: readonly Tab[]) => {
 
 /** Real tabs of one browser, with the real UIKit. A file for each engine, so that they run side by side. */
 export function tabScenarios(name: EngineName) {
-  let script: string
+  let scripts: Scripts
   let engine: Engine
   beforeAll(async () => {
-    script = await buildPage()
+    scripts = await buildPage()
     engine = await startEngine(name)
   }, 60_000)
   afterAll(() => engine?.close())
 
-  const start = (options?: Parameters<typeof startWorld>[2]) => startWorld(engine, script, options)
+  const start = (options?: Parameters<typeof startWorld>[2]) => startWorld(engine, scripts, options)
 
-  test.each([
-    ['together', 0],
-    ['a second apart', 1000],
-  ])(
-    'four tabs with the UIKit, %s, over two lifetimes: three broker requests where twelve were sent, none refused',
-    async (_, apartMs) => {
-      // As the pages hear it: a broker says the whole seconds that remain.
-      const LIFETIME_S = 5
-      const world = await start({ lifetimeSeconds: LIFETIME_S + 1 })
-      const options = { weavyUrl: world.weavyUrl, aheadMs: 1000 }
-      const tabs: Tab[] = []
-      for (let n = 0; n < 4; n++) {
-        tabs.push(await world.open())
-        if (apartMs) await tabs.at(-1)?.start(options)
-        if (apartMs && n < 3) await sleep(apartMs)
-      }
-      if (!apartMs) await Promise.all(tabs.map((tab) => tab.start(options)))
-      await expect.poll(world.asked).toBeGreaterThan(0)
-      const began = world.broker.requests[0]?.at as number
-      // At 0, 4 and 8 s, and at 12 once more.
-      await sleep(began + 2 * LIFETIME_S * 1000 - Date.now())
-      const asked = world.asked()
-      expect(asked).toBeGreaterThanOrEqual(3)
-      expect(asked).toBeLessThanOrEqual(3 + (await lateIn(tabs)))
-      expect(await statusesOf(tabs)).toEqual(['200'])
-    },
-  )
+  test('four tabs with the UIKit, two together and two a second later each, over two lifetimes: three broker requests where twelve were sent, none refused', async () => {
+    // As the pages hear it: a broker says the whole seconds that remain.
+    const LIFETIME_S = 5
+    const world = await start({ lifetimeSeconds: LIFETIME_S + 1 })
+    const begin = (tab: Tab) => tab.start({ weavyUrl: world.weavyUrl, aheadMs: 1000 })
+    const tabs: Tab[] = []
+    for (let n = 0; n < 4; n++) tabs.push(await world.open())
+    const [first, second, ...later] = tabs as [Tab, Tab, ...Tab[]]
+    await Promise.all([begin(first), begin(second)])
+    for (const tab of later) {
+      await sleep(1000)
+      await begin(tab)
+    }
+    const began = world.broker.requests[0]?.at as number
+    // At 0, 4 and 8 s, and at 12 once more.
+    await sleep(began + 2 * LIFETIME_S * 1000 - Date.now())
+    const asked = world.asked()
+    expect(asked).toBeGreaterThanOrEqual(3)
+    expect(asked).toBeLessThanOrEqual(3 + (await lateIn(tabs)))
+    expect(await statusesOf(tabs)).toEqual(['200'])
+  })
 
   test('a tab that is opened beside others has a token within 50 ms, while the broker takes a second', async () => {
     const world = await start()
@@ -132,7 +126,7 @@ export function tabScenarios(name: EngineName) {
     let tabs: Tab[]
     let close = async () => {}
     beforeAll(async () => {
-      world = await startWorld(engine, script, { lifetimeSeconds: LIFETIME_S }, (end) => {
+      world = await startWorld(engine, scripts, { lifetimeSeconds: LIFETIME_S }, (end) => {
         close = end
       })
       tabs = await open(world, 20, { aheadMs: 0 })
@@ -175,6 +169,24 @@ export function tabScenarios(name: EngineName) {
       expect(requests).toBeGreaterThan(0)
       expect(requests).toBeLessThanOrEqual(2)
     })
+  })
+
+  test('a page with the UIKit that slept past the expiry wakes without a refused request', async () => {
+    const world = await start({ lifetimeSeconds: 3 })
+    const tab = await world.open()
+    await tab.start({ weavyUrl: world.weavyUrl })
+    await tab.evaluate(`document.body.append(document.createElement('wy-messenger'))`)
+    const answered = () => tab.evaluate<number>(`tab.statuses['200'] ?? 0`)
+    await expect.poll(answered).toBeGreaterThan(0)
+    const before = await answered()
+    const processes = renderers()
+    expect(processes).not.toEqual([])
+    const wake = stop(processes)
+    await sleep(6000)
+    wake()
+    await expect.poll(answered, { timeout: 10_000 }).toBeGreaterThan(before + 5)
+    expect(await statusesOf([tab])).toEqual(['200'])
+    expect(world.refused()).toEqual([])
   })
 
   // Firefox keeps no page while it is driven.

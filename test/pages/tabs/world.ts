@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Hono } from 'hono'
@@ -10,19 +10,25 @@ import type { Engine, EnginePage } from '../../engines.js'
 
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
-/** The page of these tests: the built library beside the real UIKit. */
-export async function buildPage(): Promise<string> {
+/** The scripts of a page, by their names. */
+export type Scripts = ReadonlyMap<string, string>
+
+/** The page of these tests: the built library, and the real UIKit for the tabs that use it. */
+export async function buildPage(): Promise<Scripts> {
   const { outputFiles } = await build({
     entryPoints: [path('page.ts')],
     bundle: true,
+    splitting: true,
     format: 'esm',
     write: false,
+    outdir: '.',
     alias: {
       'weavy-token': path('../../../dist/index.js'),
       'weavy-token/tabs': path('../../../dist/tabs.js'),
     },
   })
-  return outputFiles[0]?.text ?? readFileSync(path('page.ts'), 'utf8')
+  const scripts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]))
+  return scripts.set('other-protocol.js', ofOtherProtocol(scripts.get('page.js') as string))
 }
 
 /** The same page as another version of the library has it. */
@@ -55,15 +61,14 @@ export type Tab = EnginePage & {
 /** A stand-in environment, its broker, and tabs of one browser. */
 export async function startWorld(
   engine: Engine,
-  script: string,
+  scripts: Scripts,
   options: { lifetimeSeconds?: number; delayMs?: number } = {},
   atEnd: (end: () => Promise<void>) => void = onTestFinished,
 ) {
   const { lifetimeSeconds = null, delayMs = 0 } = options
   const app = new Hono()
   const javascript = { 'Content-Type': 'text/javascript' }
-  app.get('/page.js', (c) => c.body(script, 200, javascript))
-  app.get('/other-protocol.js', (c) => c.body(ofOtherProtocol(script), 200, javascript))
+  for (const [name, script] of scripts) app.get(`/${name}`, (c) => c.body(script, 200, javascript))
   let looked = 0
   app.post('/looked', (c) => {
     looked += 1
@@ -102,6 +107,8 @@ export async function startWorld(
     asked: () => world.broker.requests.length,
     /** Requests among them that a page made when one had failed. */
     looked: () => looked,
+    /** Requests that Weavy refused. */
+    refused: () => world.weavy.requests.filter(({ refused }) => refused !== undefined),
     /** Whoever is signed in from now on. */
     signIn: (user: string) => {
       world.user = user
