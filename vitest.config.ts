@@ -23,7 +23,7 @@ const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 const LAST = { maxWorkers: 3, sequence: { groupOrder: 2 } }
 
 /** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
-const OLD_UIKITS = 'test/browser/uikit-{25,27,31}.test.ts'
+const OLD_UIKITS = 'test/browser/{uikit,boundaries}-{25,27,31}.test.ts'
 
 export default defineConfig({
   test: {

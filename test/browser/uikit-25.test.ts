@@ -1,6 +1,4 @@
 import { Weavy } from 'uikit-web-25'
-import { boundaryScenarios } from './boundaries.js'
 import { coreScenarios, type WeavyConstructor } from './scenarios.js'
 
 coreScenarios(Weavy as unknown as WeavyConstructor, '25.0.0')
-boundaryScenarios(Weavy as unknown as WeavyConstructor, '25.0.0')
