@@ -150,12 +150,6 @@ const took = async (work: Promise<unknown>) => {
 export function hardScenarios(Weavy: WeavyConstructor) {
   const { connected, builtIn, plain } = instancesOf(Weavy)
 
-  test('with the built-in tokenUrl the whole burst after an expiry is refused', async () => {
-    await using world = await startWorld({ lifetimeSeconds: BURST_LIFETIME_S })
-    await burstAfterExpiry(world, builtIn(world))
-    expect(refusedForToken(await world.look()).length).toBeGreaterThan(20)
-  })
-
   describe.concurrent('a broker in trouble', () => {
     test('that takes 3 s at each rotation delays no request by a second', async () => {
       await using world = await startWorld({ lifetimeSeconds: 10 })
@@ -231,25 +225,6 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         if (kind === 'same-token') source.clear()
         await vi.waitFor(async () => expect(await get(weavy)).toBe(200), { timeout: 30_000, interval: 500 })
       })
-  })
-
-  test('a broker that knows nobody any more is asked twice in 15 s at most, and all resumes after a sign-in', async () => {
-    await using world = await startWorld({ lifetimeSeconds: 4 })
-    const { source, weavy } = connected(world)
-    messenger(world)
-    expect(await get(weavy)).toBe(200)
-    const { broker } = await world.signIn(null)
-    const before = broker.length
-    let last: unknown
-    await every(500, 15_000, async () => {
-      last = await reasonOf(weavy.fetch(userPath()))
-    })
-    expect(last).toMatchObject({ code: 'signed_out' })
-    expect((await world.look()).broker.length - before).toBeLessThanOrEqual(2)
-    expect(source.getState()).toMatchObject({ status: 'signed-out' })
-    await world.signIn('alice')
-    source.clear()
-    expect(await get(weavy)).toBe(200)
   })
 
   describe.concurrent('ends', () => {
@@ -329,5 +304,30 @@ export function hardScenarios(Weavy: WeavyConstructor) {
       for (const weavy of weavys) expect(await get(weavy)).toBe(200)
       expect((await world.look()).broker).toHaveLength(2)
     })
+  })
+
+  test('a broker that knows nobody any more is asked twice in 15 s at most, and all resumes after a sign-in', async () => {
+    await using world = await startWorld({ lifetimeSeconds: 4 })
+    const { source, weavy } = connected(world)
+    messenger(world)
+    expect(await get(weavy)).toBe(200)
+    const { broker } = await world.signIn(null)
+    const before = broker.length
+    let last: unknown
+    await every(500, 15_000, async () => {
+      last = await reasonOf(weavy.fetch(userPath()))
+    })
+    expect(last).toMatchObject({ code: 'signed_out' })
+    expect((await world.look()).broker.length - before).toBeLessThanOrEqual(2)
+    expect(source.getState()).toMatchObject({ status: 'signed-out' })
+    await world.signIn('alice')
+    source.clear()
+    expect(await get(weavy)).toBe(200)
+  })
+
+  test('with the built-in tokenUrl the whole burst after an expiry is refused', async () => {
+    await using world = await startWorld({ lifetimeSeconds: BURST_LIFETIME_S })
+    await burstAfterExpiry(world, builtIn(world))
+    expect(refusedForToken(await world.look()).length).toBeGreaterThan(20)
   })
 }

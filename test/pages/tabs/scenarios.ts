@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FIRST_WAIT_MS } from '../../../src/tabs/room.js'
+import { FIRST_WAIT_MS, GIVE_MS } from '../../../src/tabs/room.js'
 import { digestOf } from '../../../src/wire.js'
 import { type Engine, type EngineName, startEngine } from '../../engines.js'
 import { renderers, stop } from './renderers.js'
-import { buildPage, type Scripts, startWorld, type Tab } from './world.js'
+import { type Answer, buildPage, type Scripts, startWorld, type Tab } from './world.js'
 
 /** What a busy machine adds to each bound. */
 const BUSY_MS = 2000
@@ -31,6 +31,8 @@ const lateIn = async (tabs: readonly Tab[]) => {
   const all = await Promise.all(tabs.map((tab) => tab.evaluate<number[]>('tab.tookMs')))
   return all.flat().filter((ms) => ms > FIRST_WAIT_MS - 20).length
 }
+/** How many waited as long as the others have to give a token, on a busy machine, and may have asked for themselves. */
+const ungiven = (answers: readonly { ms: number }[]) => answers.filter(({ ms }) => ms >= GIVE_MS).length
 const statusesOf = async (tabs: readonly Tab[]) => {
   const all = await Promise.all(tabs.map((tab) => tab.evaluate<Record<string, number>>('tab.statuses')))
   return [...new Set(all.flatMap((statuses) => Object.keys(statuses)))]
@@ -77,10 +79,10 @@ export function tabScenarios(name: EngineName) {
     world.slow(1000)
     // The others may meet a busy machine. Who has to ask waits for 150 ms at least, and for the broker's second.
     const newcomers = await open(world, 5)
-    const waits: number[] = []
-    for (const newcomer of newcomers) waits.push((await ask(newcomer)).ms)
-    expect(Math.min(...waits)).toBeLessThan(50)
-    expect(world.asked()).toBe(1)
+    const answers: Answer[] = []
+    for (const newcomer of newcomers) answers.push(await ask(newcomer))
+    expect(Math.min(...answers.map(({ ms }) => ms))).toBeLessThan(50)
+    expect(world.asked()).toBeLessThanOrEqual(1 + ungiven(answers))
     expect(await newcomers[0]?.evaluate('tab.atRest()')).not.toContain('wyu_')
     expect(await tabs[0]?.evaluate('tab.atRest()')).not.toContain('wyu_')
   })
@@ -197,11 +199,12 @@ export function tabScenarios(name: EngineName) {
       await askAll([tab, other])
       await tab.goto(`${world.url}/other`)
       await ask(other, true)
-      await ask(((await open(world, 1)) as [Tab])[0])
-      expect(world.asked()).toBe(2)
+      const given = await ask(((await open(world, 1)) as [Tab])[0])
+      expect(world.asked()).toBeLessThanOrEqual(2 + ungiven([given]))
+      const before = world.asked()
       world.letGoBack()
       await expect.poll(() => world.shown, { timeout: 20_000 }).toHaveLength(1)
-      expect(world.asked()).toBe(3)
+      expect(world.asked()).toBe(before + 1)
     })
 
   test('after setUser(null) in one tab no other hands its token to a newcomer, and close() leaves no lock, nor does it during a wait', async () => {
@@ -238,14 +241,13 @@ export function tabScenarios(name: EngineName) {
     const openOf = async (script?: string) => {
       const tab = await world.open(script)
       await tab.start()
-      await ask(tab)
+      return ask(tab)
     }
     await openOf()
     await openOf('other-protocol')
     expect(world.asked()).toBe(2)
-    await openOf()
-    await openOf('other-protocol')
-    expect(world.asked()).toBe(2)
+    const given = [await openOf(), await openOf('other-protocol')]
+    expect(world.asked()).toBeLessThanOrEqual(2 + ungiven(given))
   })
 
   test("alice's tab, to which her broker gave bob's token, hands it to no tab that knows who alice is", async () => {
@@ -260,8 +262,10 @@ export function tabScenarios(name: EngineName) {
     expect(alices.token).not.toBe(bobs.token)
     expect(world.asked()).toBe(2)
     // Which of the two it takes is not chance.
-    expect((await ask(next)).token).toBe(alices.token)
-    expect(world.asked()).toBe(2)
+    const given = await ask(next)
+    if (!ungiven([given])) expect(given.token).toBe(alices.token)
+    expect(given.token).not.toBe(bobs.token)
+    expect(world.asked()).toBeLessThanOrEqual(2 + ungiven([given]))
   })
 
   test('a flood of messages delays nobody for long, and what it says is no token', async () => {
