@@ -1,4 +1,5 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { chromium, firefox, webkit } from './test/browser/projects.js'
 import { isUnheard } from './test/browser/unheard.js'
 
@@ -22,6 +23,17 @@ const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 /** Twenty tabs of three engines leave no time for those that measure time, and come last. */
 const LAST = { maxWorkers: 3, sequence: { groupOrder: 2 } }
 
+/** They wait most of the time and measure how long: after the others of their group, which leave no core idle. */
+const MEASURING = /trouble|redis|[/]pages[/]/
+
+class MeasuringLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const measures = ({ moduleId }: TestSpecification) => MEASURING.test(moduleId)
+    return [...sorted.filter((file) => !measures(file)), ...sorted.filter(measures)]
+  }
+}
+
 /** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
 const OLD_UIKITS = 'test/browser/{uikit,boundaries}-{25,27,31}.test.ts'
 
@@ -30,6 +42,7 @@ export default defineConfig({
     onUnhandledError(error: { message: string; stack?: string; VITEST_TEST_PATH?: string }) {
       return !(error.VITEST_TEST_PATH?.includes('test/browser/') && isUnheard(error))
     },
+    sequence: { sequencer: MeasuringLast },
     // The UIKit talks a lot.
     silent: 'passed-only',
     projects: [
