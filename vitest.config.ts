@@ -1,7 +1,8 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
-import { chromium, firefox, webkit } from './test/browser/projects.js'
+import { engines, oldUikits } from './test/browser/projects.js'
 import { isUnheard } from './test/browser/unheard.js'
+import { ENGINES } from './test/engines.js'
 
 type Project = NonNullable<TestProjectInlineConfiguration['test']>
 
@@ -15,22 +16,21 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
 const UNIT = { maxWorkers: '100%' }
 
 /**
- * Those that need a browser, Redis or the built package wait for the unit tests. Most of their time they wait for seconds
- * to pass, so two files run at once beside one page of each engine, whatever the machine.
+ * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
+ * pass, so two files run at once, and in each engine two pages, whatever the machine.
  */
 const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 
-/** Twenty tabs of three engines leave no time for those that measure time, and come last. */
+/** Twenty tabs of each engine leave no core idle, and come last. */
 const LAST = { maxWorkers: 3, sequence: { groupOrder: 2 } }
 
-/** They wait most of the time and measure how long: after the others of their group, which leave no core idle. */
-const MEASURING = /trouble|redis|[/]pages[/]/
+/** Files that measure time run when the others of their group are done. */
+const MEASURING = [/trouble|[/]pages[/][^/]+$/, /redis/]
 
 class MeasuringLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files)
-    const measures = ({ moduleId }: TestSpecification) => MEASURING.test(moduleId)
-    return [...sorted.filter((file) => !measures(file)), ...sorted.filter(measures)]
+    const rank = ({ moduleId }: TestSpecification) => MEASURING.findIndex((pattern) => pattern.test(moduleId))
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
   }
 }
 
@@ -68,7 +68,7 @@ export default defineConfig({
       ),
 
       project({
-        ...WAITING,
+        ...LAST,
         name: 'redis',
         environment: 'node',
         include: ['test/broker/redis*.test.ts'],
@@ -105,26 +105,14 @@ export default defineConfig({
         hookTimeout: 60_000,
       }),
 
-      // Every file of test/browser runs in each engine.
-      chromium({
+      // Every file of test/browser runs in each engine: `--project chromium` and so on.
+      engines(ENGINES, {
         ...WAITING,
-        name: 'chromium',
+        name: 'engines',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
-      firefox({
-        ...WAITING,
-        name: 'firefox',
-        include: ['test/browser/**/*.test.{ts,tsx}'],
-        exclude: [OLD_UIKITS],
-      }),
-      webkit({
-        ...WAITING,
-        name: 'webkit',
-        include: ['test/browser/**/*.test.{ts,tsx}'],
-        exclude: [OLD_UIKITS],
-      }),
-      chromium({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
+      oldUikits({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
     ],
   },
 })

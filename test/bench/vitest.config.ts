@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
-import { chromium } from '../browser/projects.js'
+import { engines } from '../browser/projects.js'
 
-const project = chromium({ name: 'bench', include: ['test/bench/uikit.ts'] })
+const project = engines(['chromium'], { name: 'bench', include: ['test/bench/uikit.ts'] })
 
 export default defineConfig({
   ...project,
