@@ -29,7 +29,7 @@ export function miss(machine: Machine, error: TokenError, now: Now, out: Out): M
   const isRejected = error.code === 'rejected'
   const counted = isRejected ? { strikes: strikes + 1 } : { failures: failures + 1 }
   const next = fail(
-    { ...machine, ...counted, flight: undefined, isRestored: false },
+    { ...machine, ...counted, flight: undefined },
     error,
     1 + (isRejected ? strikes : failures),
     now,
