@@ -7,9 +7,12 @@ import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-tok
 import { hearSwitch, visibleText } from './instances.js'
 import { every, refusedForToken, sleep, startWorld } from './world.js'
 
-const LIFETIME_S = 7
-/** Early, for requests that a busy machine holds back; in the second half of a life, when the broker replaces again. */
-const REFRESH_AHEAD_MS = 1500
+const LIFETIME_S = 8
+/**
+ * Early, for requests that a busy machine holds back, also when jitter halves it; in the second half of a life, when the
+ * broker replaces again.
+ */
+const REFRESH_AHEAD_MS = 3800
 const EXPIRIES = 2
 
 type Weavy = NonNullable<ReturnType<typeof useWeavy>>

@@ -4,10 +4,10 @@ import { connectWeavy, createTokenSource } from 'weavy-token'
 import { messenger, type World } from './instances.js'
 import { every, refusedForToken, startWorld } from './world.js'
 
-const LIFETIME_S = 4
-/** A lead that a busy machine keeps, and no more: for half of a life the broker gives a replacement once more. */
-const REFRESH_AHEAD_MS = 800
-const EXPIRIES = 4
+const LIFETIME_S = 6
+/** A lead that a busy machine keeps, also when jitter halves it; for half of a life the broker gives a replacement again. */
+const REFRESH_AHEAD_MS = 2800
+const EXPIRIES = 3
 
 /** Three instances on one page, a messenger among them, that ask Weavy all the time over that many expiries. */
 async function live(world: World, weavys: Weavy[], expiries: number) {
@@ -20,7 +20,7 @@ async function live(world: World, weavys: Weavy[], expiries: number) {
   })
 }
 
-test('three connected instances send no refused request over four expiries, with one broker request per token', async () => {
+test('three connected instances send no refused request over three expiries, with one broker request per token', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const logged = (['log', 'info', 'warn', 'error', 'debug'] as const).map((level) => vi.spyOn(console, level))
   const source = createTokenSource({ tokenUrl: world.tokenUrl, refreshAheadMs: REFRESH_AHEAD_MS })
@@ -42,13 +42,13 @@ test('three connected instances send no refused request over four expiries, with
   await expectNoToken(logged.flatMap((spy) => spy.mock.calls))
 })
 
-test('the built-in tokenUrl of the UIKit is refused at every expiry, in the same run', async () => {
+test('the built-in tokenUrl of the UIKit is refused at an expiry, in the same run', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const weavys = [1, 2, 3].map(() => new Weavy({ url: world.weavyUrl, tokenUrl: world.tokenUrl }))
 
-  await live(world, weavys, 2)
+  await live(world, weavys, 1)
 
-  expect(refusedForToken(await world.look()).length).toBeGreaterThanOrEqual(2)
+  expect(refusedForToken(await world.look())).not.toEqual([])
 })
 
 /** Looks for a user token wherever a page can keep one. */
