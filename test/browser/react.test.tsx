@@ -7,12 +7,12 @@ import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-tok
 import { hearSwitch, visibleText } from './instances.js'
 import { every, refusedForToken, sleep, startWorld } from './world.js'
 
-const LIFETIME_S = 8
+const LIFETIME_S = 10
 /**
- * Early, for requests that a busy machine holds back, also when jitter halves it; in the second half of a life, when the
- * broker replaces again.
+ * Early, for requests that a busy machine holds back, also when jitter halves it. Not before the second half of a life, of
+ * which a page hears the whole seconds: before it the broker does not replace again.
  */
-const REFRESH_AHEAD_MS = 3800
+const REFRESH_AHEAD_MS = 3500
 const EXPIRIES = 2
 
 type Weavy = NonNullable<ReturnType<typeof useWeavy>>

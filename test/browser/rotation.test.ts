@@ -4,9 +4,9 @@ import { connectWeavy, createTokenSource } from 'weavy-token'
 import { messenger, type World } from './instances.js'
 import { every, refusedForToken, startWorld } from './world.js'
 
-const LIFETIME_S = 6
-/** A lead that a busy machine keeps, also when jitter halves it; for half of a life the broker gives a replacement again. */
-const REFRESH_AHEAD_MS = 2800
+const LIFETIME_S = 8
+/** As in the tests of React: early, and not before the second half of a life. */
+const REFRESH_AHEAD_MS = 2400
 const EXPIRIES = 3
 
 /** Three instances on one page, a messenger among them, that ask Weavy all the time over that many expiries. */
