@@ -17,7 +17,7 @@ const UNIT = { maxWorkers: '100%' }
 
 /**
  * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
- * pass, so two files run at once, and in each engine two pages, whatever the machine.
+ * pass, so two files run at once beside one page of each engine, whatever the machine.
  */
 const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 

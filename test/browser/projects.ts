@@ -10,7 +10,12 @@ type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'seque
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
 
 /** Real browsers run the built files, next to real UIKits. */
-const project = (instances: BrowserInstanceOption[], uikits: readonly string[], options: ProjectOptions) => ({
+const project = (
+  instances: BrowserInstanceOption[],
+  uikits: readonly string[],
+  fileParallelism: boolean,
+  options: ProjectOptions,
+) => ({
   resolve: {
     alias: [
       { find: /^weavy-token$/, replacement: built('index') },
@@ -26,7 +31,14 @@ const project = (instances: BrowserInstanceOption[], uikits: readonly string[], 
     testTimeout: 90_000,
     // Scenarios that need nothing of the page run side by side in it.
     maxConcurrency: 8,
-    browser: { enabled: true, headless: true, screenshotFailures: false, instances, commands },
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      fileParallelism,
+      instances,
+      commands,
+    },
   },
 })
 
@@ -66,14 +78,15 @@ type Name = keyof typeof INSTANCES
 
 const REACT = ['@weavy/uikit-react', 'react', 'react-dom', 'react-dom/client', 'react/jsx-dev-runtime']
 
-/** The newest UIKit in these engines: one project, whose modules are made once. */
+/** The newest UIKit in these engines, in a page of each: one project, whose modules are made once. */
 export const engines = (names: readonly Name[], options: ProjectOptions) =>
   project(
     names.map((name) => ({ ...INSTANCES[name](), name })),
     ['@weavy/uikit-web', ...REACT],
+    false,
     options,
   )
 
-/** The older versions of the UIKit that are supported, in one engine. */
+/** The older versions of the UIKit that are supported, in one engine and several pages. */
 export const oldUikits = (options: ProjectOptions) =>
-  project([chromium()], ['uikit-web-25', 'uikit-web-27', 'uikit-web-31'], options)
+  project([chromium()], ['uikit-web-25', 'uikit-web-27', 'uikit-web-31'], true, options)
