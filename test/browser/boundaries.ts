@@ -88,6 +88,7 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
         messenger(world)
         // 0.1 never showed them; `npm run bench:uikit` measures how long it takes.
         await appearsWithin(10_000, ALICES)
+        await quiet(world)
       }
     })
 

@@ -7,6 +7,10 @@ const UNHEARD: { message: RegExp; stack?: RegExp }[] = [
   { message: /^Instance destroyed$/, stack: /connect.*uikit/ },
   { message: /^The token source was closed\.$/ },
   { message: /dynamically imported module: .*\/uikit-web\/.*editor/ },
+  {
+    message: /^(Failed to fetch|Load failed|NetworkError when attempting to fetch resource\.)$/,
+    stack: /uikit/,
+  },
   // WebKit does not say which.
   { message: /^Importing a module script failed\.$/ },
 ]

@@ -72,12 +72,15 @@ test('a forbidden resource costs a bounded number of refreshes', async () => {
 
 test('a hub that is dropped comes back without a refused request', async () => {
   const { press, ask, seen, counted, events } = await open()
-  await eventually(async () => expect((await ask()).weavy).toMatchObject({ hubs: 1, hubsOpened: 1 }))
+  await eventually(async () => expect((await ask()).weavy?.hubs).toBe(1))
+  const before = (await ask()).weavy?.hubsOpened ?? 0
   await press('Drop the hub')
-  await eventually(async () =>
-    expect((await ask()).weavy).toMatchObject({ hubs: 1, hubsOpened: 2, refused: 0 }),
-  )
-  await eventually(async () => expect([await counted('hubs'), await counted('hubs-opened')]).toEqual([1, 2]))
+  await eventually(async () => {
+    const { weavy } = await ask()
+    expect(weavy).toMatchObject({ hubs: 1, refused: 0 })
+    expect(weavy?.hubsOpened).toBeGreaterThan(before)
+    expect([await counted('hubs'), await counted('hubs-opened')]).toEqual([1, weavy?.hubsOpened])
+  })
   expect(await seen('refused')).toBe(0)
   expect(await events()).toMatch(/hub dropped/)
 })
