@@ -64,7 +64,7 @@ const sends = {
   },
 }
 
-/** What one user began is not another's, and a dead token is no reason to fail: with every version of the UIKit. */
+/** What one user began is not another's, and a dead token is no reason to fail: with each UIKit whose requests or content differ. */
 export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
   const { connected, builtIn } = instancesOf(Weavy)
   const start = () => startWorld({ lifetimeSeconds: 600, version })

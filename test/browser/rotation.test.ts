@@ -7,7 +7,7 @@ import { every, refusedForToken, startWorld } from './world.js'
 const LIFETIME_S = 8
 /** As in the tests of React: early, and not before the second half of a life. */
 const REFRESH_AHEAD_MS = 2400
-const EXPIRIES = 3
+const EXPIRIES = 4
 
 /** Three instances on one page, a messenger among them, that ask Weavy all the time over that many expiries. */
 async function live(world: World, weavys: Weavy[], expiries: number) {
@@ -20,7 +20,7 @@ async function live(world: World, weavys: Weavy[], expiries: number) {
   })
 }
 
-test('three connected instances send no refused request over three expiries, with one broker request per token', async () => {
+test('three connected instances send no refused request over four expiries, with one broker request per token', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const logged = (['log', 'info', 'warn', 'error', 'debug'] as const).map((level) => vi.spyOn(console, level))
   const source = createTokenSource({ tokenUrl: world.tokenUrl, refreshAheadMs: REFRESH_AHEAD_MS })
@@ -42,13 +42,13 @@ test('three connected instances send no refused request over three expiries, wit
   await expectNoToken(logged.flatMap((spy) => spy.mock.calls))
 })
 
-test('the built-in tokenUrl of the UIKit is refused at an expiry, in the same run', async () => {
+test('the built-in tokenUrl of the UIKit is refused at every expiry, in the same run', async () => {
   await using world = await startWorld({ lifetimeSeconds: LIFETIME_S })
   const weavys = [1, 2, 3].map(() => new Weavy({ url: world.weavyUrl, tokenUrl: world.tokenUrl }))
 
-  await live(world, weavys, 1)
+  await live(world, weavys, 2)
 
-  expect(refusedForToken(await world.look())).not.toEqual([])
+  expect(refusedForToken(await world.look()).length).toBeGreaterThanOrEqual(2)
 })
 
 /** Looks for a user token wherever a page can keep one. */

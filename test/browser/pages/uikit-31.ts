@@ -1,4 +1,0 @@
-import { Weavy } from 'uikit-web-31'
-import { expose } from './expose.js'
-
-expose(Weavy)
