@@ -21,15 +21,15 @@ const UNIT = { maxWorkers: '100%' }
  */
 const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 
-/** Twenty tabs of each engine leave no core idle, and come last. */
-const LAST = { maxWorkers: 3, sequence: { groupOrder: 2 } }
+/**
+ * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
+ * idle. What is not named comes first.
+ */
+const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/, /redis/]
 
-/** Files that measure time run when the others of their group are done. */
-const MEASURING = [/trouble|[/]pages[/][^/]+$/, /redis/]
-
-class MeasuringLast extends BaseSequencer {
+class WaitingLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => MEASURING.findIndex((pattern) => pattern.test(moduleId))
+    const rank = ({ moduleId }: TestSpecification) => LAST.findIndex((pattern) => pattern.test(moduleId))
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
   }
 }
@@ -42,7 +42,7 @@ export default defineConfig({
     onUnhandledError(error: { message: string; stack?: string; VITEST_TEST_PATH?: string }) {
       return !(error.VITEST_TEST_PATH?.includes('test/browser/') && isUnheard(error))
     },
-    sequence: { sequencer: MeasuringLast },
+    sequence: { sequencer: WaitingLast },
     // The UIKit talks a lot.
     silent: 'passed-only',
     projects: [
@@ -68,7 +68,7 @@ export default defineConfig({
       ),
 
       project({
-        ...LAST,
+        ...WAITING,
         name: 'redis',
         environment: 'node',
         include: ['test/broker/redis*.test.ts'],
@@ -89,7 +89,7 @@ export default defineConfig({
         testTimeout: 60_000,
       }),
       project({
-        ...LAST,
+        ...WAITING,
         name: 'tabs',
         environment: 'node',
         include: ['test/pages/tabs/*.test.ts'],

@@ -350,8 +350,11 @@ export function versionlessScenarios(Weavy: WeavyConstructor) {
     /** The longest wait of requests, no more than a browser has connections, that are in the air at two revocations. */
     const revoked = async (world: World, weavy: WeavyInstance) => {
       expect(await get(weavy)).toBe(200)
+      const refusals = async () => refusedForToken(await world.look()).length
       const waits: number[] = []
-      for (let round = 0; round < 2; round++) {
+      // On a busy machine a revocation may come when all are answered.
+      for (let met = 0; met < 2; ) {
+        const before = await refusals()
         const calls = [...Array(5)].map(async () => {
           const begun = performance.now()
           expect(await get(weavy, `&delay=${DELAY_MS}`)).toBe(200)
@@ -360,6 +363,7 @@ export function versionlessScenarios(Weavy: WeavyConstructor) {
         await world.revokeAll()
         await Promise.all(calls)
         await sleep(2000)
+        if ((await refusals()) > before) met += 1
       }
       return Math.max(...waits)
     }
