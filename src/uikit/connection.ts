@@ -7,20 +7,25 @@ import { createForbidden } from './forbidden.js'
 import { CALLS, type Calls } from './view.js'
 import { patch, type WeavyLike } from './weavy.js'
 
-/** Kept on the instance, so that no registry is needed. What remains after its end is the session that it was in. */
+/** Kept on the instance, so that no registry is needed, also after its end. */
 export interface Connection {
   readonly source: TokenSource | undefined
+  /** The last one that it was in. */
   readonly session: Session
+  /** The instance's own. */
+  readonly getToken: WeavyLike['getToken']
   users: number
   end(): void
 }
 
 const report = (message: string) => globalThis.reportError?.(new TypeError(message))
 
-/** Connects an instance that is not connected. `before` is the session that it was connected in last. */
-export function connect(given: TokenSource, weavy: WeavyLike, before: Session | undefined): Connection {
+/** Connects an instance that is not connected. `before` is its last connection. */
+export function connect(given: TokenSource, weavy: WeavyLike, before: Connection | undefined): Connection {
   const internals = internalsOf(given)
-  const { getToken, destroy, tokenFactory } = weavy
+  // The last connection may have left one of its own in its place.
+  const { getToken } = before ?? weavy
+  const { destroy, tokenFactory } = weavy
   const source: SourceInternals = {
     ...internals,
     async getToken(options) {
@@ -109,7 +114,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
   if (!getToken) report('weavy has no getToken(): a refresh waits for a 401.')
   weavy.tokenFactory = serve
   follow()
-  if (before && before !== session) startAfresh(before.over)
+  if (before && before.session !== session) startAfresh(before.session.over)
   else void content.claim(session)
 
   return {
@@ -121,5 +126,6 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     },
     users: 0,
     end,
+    getToken,
   }
 }

@@ -354,4 +354,27 @@ describe('a token that the UIKit asked for itself, for a request that began befo
     expect(weavy.sent).toEqual(['wyu_alice_1', 'wyu_own_1', 'wyu_own_1'])
     expect(own.mock.calls).toEqual([[true]])
   })
+
+  test('leaves no more behind when that happened fifty times than once', async () => {
+    const source = openSource('alice')
+    /** How many microtasks getToken() takes after that many connections. */
+    const ticksAfter = async (connections: number) => {
+      const weavy = keepingInstance(async () => 'wyu_own')
+      for (let n = 0; n < connections; n++) {
+        const early = weavy.fetch('/early')
+        const disconnect = connectWeavy(source, weavy)
+        await early
+        disconnect()
+      }
+      let isOver = false
+      const token = weavy.getToken().finally(() => {
+        isOver = true
+      })
+      let count = 0
+      for (; !isOver; count++) await undefined
+      expect(await token).toBe('wyu_own')
+      return count
+    }
+    expect(await ticksAfter(50)).toBe(await ticksAfter(1))
+  })
 })
