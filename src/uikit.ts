@@ -44,7 +44,7 @@ export function connectWeavy(source: TokenSource, weavy: WeavyLike): () => void 
   const existing = instance[CONNECTION]
   if (existing?.source === source) return join(existing)
   existing?.end()
-  const connection = connect(source, instance, existing)
+  const connection = connect(source, instance, existing?.session)
   Object.defineProperty(instance, CONNECTION, { value: connection, configurable: true })
   return join(connection)
 }

@@ -89,6 +89,8 @@ export function createRoom(name: string, session: AbortSignal, browser: Browser,
     obtain: (request: TokenRequest) =>
       new Promise<TokenResponse>((resolve, reject) => {
         const { signal } = request
+        // Handed on when its session was over: nobody would close what is opened now.
+        if (session.aborted) throw session.reason
         const asked = readClock()
         let turn: Promise<void> | undefined
 

@@ -38,7 +38,7 @@ export function createCallToken(
     async get(refresh = false): Promise<string> {
       isAsked = true
       if (!refresh || isHealed) return obtain()
-      if (resource && (await forbidden.has(resource, token))) {
+      if (resource && forbidden.has(resource, token)) {
         refusal = 'skipped'
         return obtain()
       }

@@ -69,8 +69,10 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
     signal.addEventListener('abort', onOver)
   })
   const run = () => Promise.race([methods[name]?.apply(view, args), over])
-  // Versions that cannot abort an upload have a flag in its place, which is as true.
-  if (name === 'upload') args[UPLOAD_SIGNAL] = joinSignals(signal, args[UPLOAD_SIGNAL])
+  // Versions that cannot abort an upload have a flag in its place. A signal is as true.
+  const flag = args[UPLOAD_SIGNAL]
+  if (name === 'upload')
+    args[UPLOAD_SIGNAL] = typeof flag === 'boolean' ? flag && signal : joinSignals(signal, flag)
 
   let status: number | undefined
   try {

@@ -7,25 +7,24 @@ import { createForbidden } from './forbidden.js'
 import { CALLS, type Calls } from './view.js'
 import { patch, type WeavyLike } from './weavy.js'
 
-/** Kept on the instance, so that no registry is needed, also after its end. */
+/** Kept on the instance, so that no registry is needed. What remains after its end is the session that it was in. */
 export interface Connection {
   readonly source: TokenSource | undefined
-  /** The last one that it was in. */
   readonly session: Session
-  /** The instance's own. */
-  readonly getToken: WeavyLike['getToken']
   users: number
   end(): void
 }
 
+/** What stands in place of the instance's own getToken(), and may stay after the end. */
+type GetToken = NonNullable<WeavyLike['getToken']> & { own?: WeavyLike['getToken'] }
+
 const report = (message: string) => globalThis.reportError?.(new TypeError(message))
 
-/** Connects an instance that is not connected. `before` is its last connection. */
-export function connect(given: TokenSource, weavy: WeavyLike, before: Connection | undefined): Connection {
+/** Connects an instance that is not connected. `before` is the session that it was connected in last. */
+export function connect(given: TokenSource, weavy: WeavyLike, before: Session | undefined): Connection {
   const internals = internalsOf(given)
-  // The last connection may have left one of its own in its place.
-  const { getToken } = before ?? weavy
   const { destroy, tokenFactory } = weavy
+  const getToken = (weavy.getToken as GetToken | undefined)?.own ?? weavy.getToken
   const source: SourceInternals = {
     ...internals,
     async getToken(options) {
@@ -66,24 +65,20 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Connection
     session.signal.removeEventListener('abort', onSessionOver)
     if (!weavy.isDestroyed && weavy.tokenFactory === serve) weavy.tokenFactory = tokenFactory
     restoreCalls()
-    restore()
-    if (isKept && getToken)
-      weavy.getToken = async (refresh) => {
-        const token = await getToken.call(weavy, refresh || isKept)
-        isKept = false
-        return token
-      }
+    restoreDestroy()
+    if (!kept) restoreGetToken()
   }
 
   const own: Calls = {}
   const calls: Calls = {}
-  // For whoever asks without a call of its own: the hub and the app.
+  // For whoever asks without a call of its own: the hub and the app. An app that wrapped a method keeps what it wrapped,
+  // which after the end is as good as the instance's own.
   const factory = factoryFor(source)
   // Its own getToken(), in a request that began before, keeps what it is served: that must not outlive the connection.
-  let isKept = false
+  let kept: Promise<string> | undefined
   const serve: typeof factory = (refresh) => {
-    isKept = true
-    return factory(refresh)
+    kept = factory(refresh)
+    return kept
   }
   const room: Room = {
     source,
@@ -96,25 +91,39 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Connection
       report('weavy does not ask its own getToken(): a late refusal costs one refresh more.')
     },
   }
-  for (const name of getToken ? CALLS : [])
-    if (weavy[name]) {
-      own[name] = weavy[name] as never
-      calls[name] = (...args: unknown[]) => call(room, name, args)
-    }
+  for (const name of getToken ? CALLS : []) {
+    const method = weavy[name] as ((...args: unknown[]) => Promise<unknown>) | undefined
+    if (!method) continue
+    own[name] = method as never
+    calls[name] = ((...args: unknown[]) =>
+      ended ? method.apply(weavy, args) : call(room, name, args)) as never
+  }
+  /** After the end: until the instance has another token than the last one that it was served. */
+  const askOwn = async (refresh: boolean) => {
+    let token = await (getToken as GetToken).call(weavy, refresh || !!kept)
+    // It was still on its way, and whoever asks meanwhile is given the same.
+    if (kept && weavy.getToken === get && token === (await kept.catch(() => {})))
+      token = await (getToken as GetToken).call(weavy, true)
+    kept = undefined
+    return token
+  }
+  const get: GetToken = (refresh = false) => (ended ? askOwn(refresh) : factory(refresh))
+  get.own = getToken
   const restoreCalls = patch(weavy, calls)
-  const restore = patch(weavy, {
-    ...(getToken && { getToken: factory }),
-    ...(destroy && {
+  const restoreGetToken = patch(weavy, getToken && { getToken: get })
+  const restoreDestroy = patch(
+    weavy,
+    destroy && {
       destroy: () => {
         end()
         destroy.call(weavy)
       },
-    }),
-  })
+    },
+  )
   if (!getToken) report('weavy has no getToken(): a refresh waits for a 401.')
   weavy.tokenFactory = serve
   follow()
-  if (before && before.session !== session) startAfresh(before.session.over)
+  if (before && before !== session) startAfresh(before.over)
   else void content.claim(session)
 
   return {
@@ -126,6 +135,5 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Connection
     },
     users: 0,
     end,
-    getToken,
   }
 }

@@ -62,7 +62,10 @@ async function resetQueries(weavy: WeavyLike): Promise<void> {
 /** What the UIKit has of a user: in its caches, and in `sessionStorage`. */
 export function createContent(weavy: WeavyLike) {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const leave = () => clearTimeout(timer)
+  const leave = () => {
+    clearTimeout(timer)
+    timer = undefined
+  }
 
   /** Drops all that is of the user before, and has the components ask again. */
   const forget = (session: Session, over?: TokenError) => {
@@ -101,7 +104,7 @@ export function createContent(weavy: WeavyLike) {
       if (weavy.reset) return
       // Versions without reset() have read what they kept, and restore it in a moment.
       for (let n = 0; n < RESTORED_AFTER_MICROTASKS; n++) await undefined
-      forget(session)
+      if (timer) forget(session)
     },
     /** Whoever connects the instance next looks after what is left. */
     leave,

@@ -1,33 +1,26 @@
 const FORBIDDEN_MS = 60_000
-const MAX_FORBIDDEN = 100
+const MAX_KEPT = 300
 
 export type Forbidden = ReturnType<typeof createForbidden>
 
 /**
- * The resources that one user may not see. The UIKit takes a 403 for a dead token; a newer one changes nothing, so the
- * next 403 of the same resource costs no refresh for a minute.
+ * What one user may not see. The UIKit takes a 403 for a dead token; a newer one changes nothing. So for a minute after
+ * a 403 no refusal costs a refresh that is about the same resource, or the token that was good enough for the 403. Nor
+ * does one of the same resource and token as a call that is just being sent again.
  */
 export function createForbidden() {
   const until = new Map<string, number>()
-  /** Calls that are sent again with a newer token. How they end tells whether the next refusal is about that token. */
-  const replays = new Map<string, { token: string; over: Promise<void> }>()
   return {
-    async has(resource: string, token: string | undefined): Promise<boolean> {
-      const replay = replays.get(resource)
-      if (replay?.token === token) await replay?.over
-      return performance.now() < (until.get(resource) ?? 0)
-    },
-    /** Returns what tells how the replay ended. */
+    has: (resource: string, token = ''): boolean =>
+      [resource, token, resource + token].some((key) => performance.now() < (until.get(key) as number)),
+    /** Returns what tells how the call that is sent again with that token ended. */
     replay(resource: string, token: string): (isForbidden: boolean) => void {
-      let settle = () => {}
-      const replay = { token, over: new Promise<void>((resolve) => (settle = resolve)) }
-      replays.set(resource, replay)
+      if (until.size > MAX_KEPT) until.clear()
+      until.set(resource + token, Infinity)
       return (isForbidden) => {
-        if (replays.get(resource) === replay) replays.delete(resource)
-        until.delete(resource)
-        if (isForbidden) until.set(resource, performance.now() + FORBIDDEN_MS)
-        if (until.size > MAX_FORBIDDEN) until.delete(until.keys().next().value as string)
-        settle()
+        until.delete(resource + token)
+        for (const key of [resource, token])
+          until.set(key, isForbidden ? performance.now() + FORBIDDEN_MS : 0)
       }
     },
   }

@@ -50,7 +50,7 @@ export function instanceOf(given: WeavyLike): WeavyLike {
 }
 
 /** Puts members on an object; returns what takes off those that nobody replaced since. */
-export function patch<T extends object>(target: T, members: Partial<T>): () => void {
+export function patch<T extends object>(target: T, members: Partial<T> = {}): () => void {
   const own = Object.getOwnPropertyDescriptors(target) as PropertyDescriptorMap
   Object.assign(target, members)
   return () => {

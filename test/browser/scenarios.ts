@@ -76,7 +76,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
     })
   })
 
-  test.concurrent('a forbidden resource that is polled costs one refresh, and everything else keeps working', async () => {
+  test.concurrent('a forbidden resource that is polled, and eight others, cost one refresh, and everything else keeps working', async () => {
     await using world = await start(600)
     const { weavy } = connected(world)
     await world.forbid('/api/notifications')
@@ -84,6 +84,12 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
       expect((await weavy.fetch(`/api/notifications?n=${n}`)).status).toBe(403)
       expect(await get(weavy)).toBe(200)
     })
+    // Nor do others that she may not see, one after the other.
+    for (let n = 0; n < 8; n++) {
+      await world.forbid(`/api/apps/${n}`)
+      expect((await weavy.fetch(`/api/apps/${n}`)).status).toBe(403)
+    }
+    expect(await get(weavy)).toBe(200)
     expect((await world.look()).broker.length).toBeLessThanOrEqual(2)
     await world.revokeAll()
     await reasonOf(weavy.fetch('/api/notifications'))

@@ -653,6 +653,29 @@ describe('what is left', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test.each([
+    ['before its first request is handed on', false],
+    ['between two requests', true],
+  ])('after close() %s by a fetchToken of the app: no channel', async (_, hasAsked) => {
+    const world = modelWorld()
+    const tab = world.openTab()
+    const source = createTokenSource({
+      user: 'alice',
+      fetchToken: async (request) => {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        return tab.across(request)
+      },
+    })
+    const first = hasAsked ? watch(source.getToken()) : undefined
+    await pass(SECOND)
+    watch(source.getToken({ rejected: first?.outcome }))
+    await pass(5)
+    source.close()
+    await pass(SECOND)
+    expect(tab.left()).toMatchObject({ channels: 0, locks: 0 })
+    closeAll(tab)
+  })
+
   test('while the page is away: nothing; and when it is back it asks the broker before it takes a token', async () => {
     const world = modelWorld()
     const [tab, other] = (await together(world, 2)) as [OpenTab, OpenTab]

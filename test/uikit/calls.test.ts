@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { TokenSource } from '../../src/index.js'
 import { UIKITS } from './real-client.js'
 import { createWorld, outcomeOf } from './world.js'
@@ -89,6 +89,39 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect(await other).toBe(200)
     })
 
+    test.each([8, 50])(
+      '%i resources, one after the other, cost one refresh, and everything else keeps working',
+      async (count) => {
+        const { world, weavy } = await forbiddenPoll()
+        for (let n = 0; n < count; n++) world.forbid(`/api/apps/${n}`)
+        for (let n = 0; n < count; n++) {
+          const call = outcomeOf(weavy.fetch(`/api/apps/${n}`))
+          await world.pass(100)
+          expect(await call).toBe(403)
+        }
+        const other = outcomeOf(weavy.fetch('/api/user'))
+        await world.pass(SECOND)
+        expect(await other).toBe(200)
+        expect(world.refreshes).toBe(1)
+        // A token that has died since is replaced all the same.
+        world.revokeAll()
+        const healed = [outcomeOf(weavy.fetch('/api/apps/1')), outcomeOf(weavy.fetch('/api/user'))]
+        await world.pass(SECOND)
+        expect([await Promise.all(healed), world.refreshes]).toEqual([[403, 200], 2])
+      },
+    )
+
+    test('another request to that resource does not wait for the slow one that found out', async () => {
+      const { world, weavy } = await forbiddenPoll()
+      const slow = outcomeOf(weavy.fetch('/api/secret?delay=30000'))
+      await world.pass(31 * SECOND)
+      const quick = outcomeOf(weavy.fetch('/api/secret'))
+      await world.pass(SECOND)
+      expect([world.refreshes, await quick]).toEqual([1, 403])
+      await world.pass(60 * SECOND)
+      expect(await slow).toBe(403)
+    })
+
     test('another user’s first 403 is looked into again', async () => {
       const { world, poll } = await forbiddenPoll()
       await poll()
@@ -149,6 +182,32 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
         )
       }
   })
+
+  test.each([true, false])(
+    'an upload of the app’s own may carry the flag that some versions know (%s)',
+    async (retry) => {
+      const unhandled = vi.fn()
+      process.on('unhandledRejection', unhandled)
+      onTestFinished(() => void process.off('unhandledRejection', unhandled))
+      const world = createWorld()
+      world.issue('alice')
+      const weavy = world.instance(uikit)
+      const hasFlag = uikit === 'uikit-web-25' || uikit === 'uikit-web-27'
+      const rest = hasFlag ? [undefined, undefined, retry] : []
+      const call = outcomeOf(weavy.upload('/api/blobs', 'POST', 'file', ...rest))
+      await world.pass(SECOND)
+      expect(await call).toBe(200)
+      world.revokeAll()
+      const refused = outcomeOf(weavy.upload('/api/blobs', 'POST', 'file', ...rest))
+      await world.pass(SECOND)
+      expect(await refused).toBe(hasFlag && !retry ? 401 : 200)
+      world.source.setUser('bob')
+      await world.pass(SECOND)
+      vi.useRealTimers()
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(unhandled).not.toHaveBeenCalled()
+    },
+  )
 
   test('onRefused is told 401 or 403, as Weavy said', async () => {
     const onRefused = vi.fn()

@@ -355,6 +355,44 @@ describe('a token that the UIKit asked for itself, for a request that began befo
     expect(own.mock.calls).toEqual([[true]])
   })
 
+  test('is not sent after disconnect() while it was on its way, whoever asked meanwhile', async () => {
+    let kept = ''
+    let pending: Promise<string> | undefined
+    const weavy = createInstance({
+      // As the UIKit does: who asks meanwhile is given the same answer.
+      async getToken(this: WeavyLike, refresh = false) {
+        if (kept && !refresh) return kept
+        pending ??= Promise.resolve()
+          .then(() => this.tokenFactory?.(refresh))
+          .then(String)
+        kept = await pending
+        pending = undefined
+        return kept
+      },
+    })
+    let answer = () => {}
+    const arrived = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const source = createTokenSource({
+      fetchToken: async () => {
+        await arrived
+        return { access_token: 'wyu_alice' }
+      },
+    })
+    onTestFinished(source.close)
+    const early = weavy.fetch('/early')
+    const disconnect = connectWeavy(source, weavy)
+    await undefined
+    disconnect()
+    weavy.tokenFactory = async () => 'wyu_bob'
+    const meanwhile = [weavy.fetch('/meanwhile'), weavy.fetch('/meanwhile')]
+    answer()
+    await Promise.all([early, ...meanwhile])
+    await weavy.fetch('/late')
+    expect(weavy.sent).toEqual(['wyu_alice', 'wyu_bob', 'wyu_bob', 'wyu_bob'])
+  })
+
   test('leaves no more behind when that happened fifty times than once', async () => {
     const source = openSource('alice')
     /** How many microtasks getToken() takes after that many connections. */
@@ -376,5 +414,36 @@ describe('a token that the UIKit asked for itself, for a request that began befo
       return count
     }
     expect(await ticksAfter(50)).toBe(await ticksAfter(1))
+  })
+})
+
+describe('a method that the app wrapped while it was connected', () => {
+  const wrapped = (name: 'fetch' | 'getToken') => {
+    const weavy = createInstance()
+    const alices = openSource('alice')
+    const disconnect = connectWeavy(alices, weavy)
+    const inner = weavy[name] as (...args: unknown[]) => Promise<never>
+    Object.assign(weavy, { [name]: (...args: unknown[]) => inner.apply(weavy, args) })
+    return { weavy, alices, disconnect }
+  }
+
+  test.each(['fetch', 'getToken'] as const)(
+    '%s sends no token of that connection after disconnect()',
+    async (name) => {
+      const { weavy, disconnect } = wrapped(name)
+      disconnect()
+      await weavy.fetch('/late')
+      expect(weavy.sent).toEqual(['wyu_own'])
+    },
+  )
+
+  test.each(['fetch', 'getToken'] as const)('%s sends as whoever is connected next', async (name) => {
+    vi.stubGlobal('reportError', () => {})
+    const { weavy, alices } = wrapped(name)
+    connectWeavy(openSource('bob'), weavy)
+    await weavy.fetch('/later')
+    alices.close()
+    await weavy.fetch('/last')
+    expect(weavy.sent).toEqual(['wyu_bob_1', 'wyu_bob_1'])
   })
 })
