@@ -19,8 +19,10 @@ export function createForbidden() {
       until.set(resource + token, Infinity)
       return (isForbidden) => {
         until.delete(resource + token)
-        for (const key of [resource, token])
-          until.set(key, isForbidden ? performance.now() + FORBIDDEN_MS : 0)
+        until.delete(resource)
+        if (!isForbidden) return
+        const end = performance.now() + FORBIDDEN_MS
+        until.set(resource, end).set(token, end)
       }
     },
   }

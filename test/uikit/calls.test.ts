@@ -111,6 +111,21 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       },
     )
 
+    test('a request that is refused late, and answered when it is sent again, makes the next one cost no other refresh', async () => {
+      const { world, weavy, poll } = await forbiddenPoll()
+      await world.source.getToken()
+      const late = outcomeOf(weavy.fetch('/api/late?delay=2000&judge=late'))
+      await world.pass(0)
+      world.revokeAll()
+      expect(await poll(SECOND)).toBe(403)
+      await world.pass(4 * SECOND)
+      expect(await late).toBe(200)
+      world.forbid('/api/other')
+      const other = outcomeOf(weavy.fetch('/api/other'))
+      await world.pass(SECOND)
+      expect([await other, world.refreshes]).toEqual([403, 1])
+    })
+
     test('another request to that resource does not wait for the slow one that found out', async () => {
       const { world, weavy } = await forbiddenPoll()
       const slow = outcomeOf(weavy.fetch('/api/secret?delay=30000'))
