@@ -126,6 +126,18 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect([await other, world.refreshes]).toEqual([403, 1])
     })
 
+    test('what was healed is refused and healed again, with no request more', async () => {
+      const { world, weavy } = await forbiddenPoll()
+      for (let n = 0; n < 2; n++) {
+        await world.source.getToken()
+        world.revokeAll()
+        const call = outcomeOf(weavy.fetch('/api/user'))
+        await world.pass(10 * SECOND)
+        expect(await call).toBe(200)
+      }
+      expect(world.seen.map(({ status }) => status)).toEqual([401, 200, 401, 200])
+    })
+
     test('another request to that resource does not wait for the slow one that found out', async () => {
       const { world, weavy } = await forbiddenPoll()
       const slow = outcomeOf(weavy.fetch('/api/secret?delay=30000'))
