@@ -18,7 +18,8 @@ export interface Connection {
 /** What stands in place of the instance's own getToken(), and may stay after the end. */
 type GetToken = NonNullable<WeavyLike['getToken']> & { own?: WeavyLike['getToken'] }
 
-const report = (message: string) => globalThis.reportError?.(new TypeError(message))
+const reportMisfit = () =>
+  globalThis.reportError?.(new TypeError('weavy does not ask its getToken(): a refresh may wait for a 401'))
 
 /** Connects an instance that is not connected. `before` is the session that it was connected in last. */
 export function connect(given: TokenSource, weavy: WeavyLike, before: Session | undefined): Connection {
@@ -88,7 +89,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     misfit() {
       room.misfit = () => {}
       restoreCalls()
-      report('weavy does not ask its own getToken(): a late refusal costs one refresh more.')
+      reportMisfit()
     },
   }
   for (const name of getToken ? CALLS : []) {
@@ -120,7 +121,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
       },
     },
   )
-  if (!getToken) report('weavy has no getToken(): a refresh waits for a 401.')
+  if (!getToken) reportMisfit()
   weavy.tokenFactory = serve
   follow()
   if (before && before !== session) startAfresh(before.over)

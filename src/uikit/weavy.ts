@@ -39,13 +39,9 @@ export function instanceOf(given: WeavyLike): WeavyLike {
   const { getToken, weavy, weavyContext } = Object(given)
   const instance = Object(getToken ? given : (weavy ?? weavyContext ?? given))
   if ('tokenFactoryInternal' in instance || 'environment' in instance)
-    throw new TypeError(
-      'weavy keeps tokens to itself (UIKit-React 19, dropin-js): set its tokenFactory to source.createTokenFactory()',
-    )
+    throw new TypeError('weavy keeps tokens to itself: set its tokenFactory to source.createTokenFactory()')
   if (!('tokenFactory' in instance) || instance.isDestroyed)
-    throw new TypeError(
-      'weavy must be a living Weavy instance of @weavy/uikit-web, or a defined <wy-context>',
-    )
+    throw new TypeError('weavy must be a living Weavy instance, or a defined <wy-context>')
   return instance
 }
 
