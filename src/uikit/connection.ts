@@ -67,7 +67,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     if (!weavy.isDestroyed && weavy.tokenFactory === serve) weavy.tokenFactory = tokenFactory
     restoreCalls()
     restoreDestroy()
-    if (!kept) restoreGetToken()
+    if (!isKept) restoreGetToken()
   }
 
   const own: Calls = {}
@@ -76,10 +76,12 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
   // which after the end is as good as the instance's own.
   const factory = factoryFor(source)
   // Its own getToken(), in a request that began before, keeps what it is served: that must not outlive the connection.
-  let kept: Promise<string> | undefined
-  const serve: typeof factory = (refresh) => {
-    kept = factory(refresh)
-    return kept
+  let isKept = false
+  let served: string | undefined
+  const serve: typeof factory = async (refresh) => {
+    isKept = true
+    served = await factory(refresh)
+    return served
   }
   const room: Room = {
     source,
@@ -101,11 +103,11 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
   }
   /** After the end: until the instance has another token than the last one that it was served. */
   const askOwn = async (refresh: boolean) => {
-    let token = await (getToken as GetToken).call(weavy, refresh || !!kept)
+    let token = await (getToken as GetToken).call(weavy, refresh || isKept)
     // It was still on its way, and whoever asks meanwhile is given the same.
-    if (kept && weavy.getToken === get && token === (await kept.catch(() => {})))
+    if (isKept && weavy.getToken === get && token === served)
       token = await (getToken as GetToken).call(weavy, true)
-    kept = undefined
+    isKept = false
     return token
   }
   const get: GetToken = (refresh = false) => (ended ? askOwn(refresh) : factory(refresh))

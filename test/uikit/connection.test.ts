@@ -315,11 +315,15 @@ describe('a token that the UIKit asked for itself, for a request that began befo
   /** Keeps a token as the UIKit does, until it is asked for another one. */
   const keepingInstance = (tokenFactory?: WeavyLike['tokenFactory']) => {
     let kept = ''
+    let pending: Promise<string> | undefined
     return createInstance({
       tokenFactory,
       async getToken(this: WeavyLike, refresh = false) {
-        await undefined
-        if (!kept || refresh) kept = (await this.tokenFactory?.(refresh)) ?? ''
+        if (kept && !refresh) return kept
+        // Whoever asks meanwhile is given the same answer.
+        pending ??= Promise.resolve().then(async () => (await this.tokenFactory?.(refresh)) ?? '')
+        kept = await pending
+        pending = undefined
         if (!kept) throw new TypeError('Could not get a valid token from tokenFactory.')
         return kept
       },
@@ -356,20 +360,7 @@ describe('a token that the UIKit asked for itself, for a request that began befo
   })
 
   test('is not sent after disconnect() while it was on its way, whoever asked meanwhile', async () => {
-    let kept = ''
-    let pending: Promise<string> | undefined
-    const weavy = createInstance({
-      // As the UIKit does: who asks meanwhile is given the same answer.
-      async getToken(this: WeavyLike, refresh = false) {
-        if (kept && !refresh) return kept
-        pending ??= Promise.resolve()
-          .then(() => this.tokenFactory?.(refresh))
-          .then(String)
-        kept = await pending
-        pending = undefined
-        return kept
-      },
-    })
+    const weavy = keepingInstance()
     let answer = () => {}
     const arrived = new Promise<void>((resolve) => {
       answer = resolve
