@@ -93,13 +93,15 @@ function createFetchToken({
 /**
  * Who is asked for tokens: `fetchToken`, or the broker at `tokenUrl`.
  *
- * @throws {TypeError} for both or neither of them, a function that is none, a URL that is unsafe
+ * @throws {TypeError} for both or neither of them, a URL that is unsafe, and for any function that is none
  */
 export function brokerOf(options: TokenSourceOptions): FetchToken {
   const { tokenUrl, fetchToken } = options
+  for (const option of ['fetchToken', 'fetch', 'onRequest', 'onRefused'] as const)
+    if (options[option] !== undefined && typeof options[option] !== 'function')
+      throw new TypeError(`${option} must be a function`)
   if (fetchToken !== undefined) {
     if (tokenUrl !== undefined) throw new TypeError('give either tokenUrl or fetchToken')
-    if (typeof fetchToken !== 'function') throw new TypeError('fetchToken must be a function')
     return fetchToken
   }
   if (!tokenUrl)

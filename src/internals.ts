@@ -34,6 +34,8 @@ export interface SourceInternals {
    */
   getToken(options?: GetTokenOptions & { readonly hurry?: boolean }): Promise<string>
   tellRefused(event: RefusedEvent): void
+  /** Weavy accepted a token of this user: should one be refused now, its broker does not give dead ones. */
+  tellAccepted(): void
   /** Opens a closed source again, without a token, for the user it had. A source that is open: nothing happens. */
   reopen(): void
 }

@@ -6,14 +6,11 @@ const checkMs = (option: string, value: number | undefined, min: number, max: nu
     throw new TypeError(`${option} must be a number of milliseconds from ${min} to ${max}`)
 }
 
-/** @throws {TypeError} for a number out of its bounds, or a function that is none */
+/** @throws {TypeError} for a number out of its bounds */
 export function settingsOf(options: TokenSourceOptions): Settings {
   const { refreshAheadMs, timeoutMs = 10_000, maxWaitMs = 15_000 } = options
   checkMs('refreshAheadMs', refreshAheadMs, 0, Number.MAX_VALUE)
   checkMs('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
   checkMs('maxWaitMs', maxWaitMs, 0, 2 ** 31 - 1)
-  for (const option of ['fetch', 'onRequest', 'onRefused'] as const)
-    if (options[option] !== undefined && typeof options[option] !== 'function')
-      throw new TypeError(`${option} must be a function`)
   return { refreshAheadMs, timeoutMs, maxWaitMs }
 }

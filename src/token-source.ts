@@ -167,5 +167,11 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     close,
     [(Symbol.dispose ?? Symbol.for('Symbol.dispose')) as typeof Symbol.dispose]: close,
   }
-  return withInternals(source, { session: () => session, getToken: obtain, tellRefused, reopen })
+  return withInternals(source, {
+    session: () => session,
+    getToken: obtain,
+    tellRefused,
+    tellAccepted: () => machine.strikes && dispatch({ type: 'accepted' }),
+    reopen,
+  })
 }

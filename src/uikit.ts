@@ -12,8 +12,8 @@ const CONNECTION = Symbol.for('weavy-token.connection')
  *
  * The UIKit caches a token until Weavy refuses it. A connected instance asks the source instead before each request, so
  * none goes out with an expired token. Each request carries a token of its own: a refusal, however late, is about
- * exactly that token, and costs one refresh for all requests that carried it. A resource that the user may not see
- * costs one refresh a minute.
+ * exactly that token, and costs one refresh for all requests that carried it. What the user may not see costs
+ * one refresh a minute.
  *
  * A request belongs to the user for whom it began. After `setUser`, `clear` or `close` it is aborted and rejects with
  * `superseded` (or `closed`), is never sent again, and neither is a file that the UIKit still hashes or a message that

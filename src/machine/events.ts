@@ -21,6 +21,8 @@ export type Event =
       readonly hurry?: boolean
     }
   | { readonly type: 'leave'; readonly id: number }
+  /** Weavy accepted a token of this user. */
+  | { readonly type: 'accepted' }
   | { readonly type: 'landed'; readonly flight: number; readonly answer: unknown }
   | { readonly type: 'failed'; readonly flight: number; readonly error: TokenError }
   | { readonly type: 'wake'; readonly wake: Wake }

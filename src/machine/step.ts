@@ -35,6 +35,8 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
       return machine.flight?.id === event.flight ? miss(machine, event.error, now, out) : machine
     case 'wake':
       return wake(machine, event.wake, now, out)
+    case 'accepted':
+      return { ...machine, strikes: 0 }
     case 'ring':
     case 'reopen':
       return machine

@@ -3,25 +3,29 @@ import { expectLasting } from '../session.js'
 import type { Forbidden } from './forbidden.js'
 
 /** What became of the UIKit's wish for another token. */
-type Refusal = 'none' | 'reported' | 'skipped'
+type Refusal = 'reported' | 'skipped'
 
 /**
  * The token of one call, for the user for whom it began. A refusal names exactly the token that the call was handed.
  *
- * @param resource what may be forbidden: the UIKit asks for another token after a 403, too, and nobody can tell it from
- * a 401. `undefined` when it asks after a 401 only.
+ * The UIKit takes a 403 for a dead token; a newer one changes nothing. So for a minute after a 403 no refusal costs a
+ * refresh that is about the same resource, or the token that was good enough for the 403. Nor does one of the same
+ * resource and token as a call that is just being sent again. And a resource that answers 401 to one new token after the
+ * other is odd: until it is answered, or for a minute, it costs none.
+ *
+ * @param resource what may be forbidden
  */
 export function createCallToken(
   source: SourceInternals,
   session: Session,
   forbidden: Forbidden,
-  resource: string | undefined,
+  resource: string,
 ) {
-  let token: string | undefined
-  let isAsked = false
-  let refusal = 'none' as Refusal
+  let token = ''
+  let replayed = ''
+  let refusal: Refusal | undefined
   let isHealed = false
-  let settleReplay = (_isForbidden: boolean) => {}
+  const odd = `401 ${resource}`
 
   const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
   const obtain = async (rejected?: string) => {
@@ -32,27 +36,23 @@ export function createCallToken(
     return next
   }
   return {
-    isAsked: () => isAsked,
-    isRefused: () => refusal !== 'none',
+    isAsked: () => token !== '',
+    isRefused: () => refusal !== undefined,
     /** What the UIKit calls as `getToken`. */
     async get(refresh = false): Promise<string> {
-      isAsked = true
       if (!refresh || isHealed) return obtain()
-      if (resource && forbidden.has(resource, token)) {
-        refusal = 'skipped'
-        return obtain()
-      }
-      refusal = 'reported'
-      const next = await obtain(token)
-      if (resource) settleReplay = forbidden.replay(resource, next)
-      return next
+      refusal = forbidden.has(resource, token, resource + token, odd) ? 'skipped' : 'reported'
+      if (refusal === 'skipped') return obtain()
+      replayed = await obtain(token)
+      forbidden.mark(resource + replayed, Infinity)
+      return replayed
     },
     /**
      * After a last 401: whether there is a newer token for the call. Its refusal was taken for a 403, or what it was
      * handed instead had died with it.
      */
     async heal(): Promise<boolean> {
-      if (refusal === 'none' || isHealed) return false
+      if (!refusal || isHealed || forbidden.has(odd)) return false
       isHealed = true
       tell(401)
       return obtain(token).then(
@@ -62,9 +62,17 @@ export function createCallToken(
     },
     /** The call was answered with that status, or failed. */
     end(status: number | undefined) {
-      const isForbidden = status === 403 && resource !== undefined
-      settleReplay(isForbidden)
-      if (refusal === 'reported') tell(isForbidden ? 403 : 401)
+      if (isHealed && status === 401) forbidden.mark(odd)
+      else if (token && (status as number) < 400) {
+        source.tellAccepted()
+        forbidden.drop(odd)
+      }
+      if (refusal !== 'reported') return
+      forbidden.drop(resource + replayed)
+      tell(status === 403 ? 403 : 401)
+      if (status !== 403) return
+      forbidden.mark(resource)
+      forbidden.mark(replayed)
     },
   }
 }

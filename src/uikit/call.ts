@@ -12,7 +12,8 @@ export interface Room {
   readonly weavy: WeavyLike
   /** The UIKit's own methods. */
   readonly own: Calls
-  forbidden(): Forbidden
+  /** Of the user now. */
+  forbidden: Forbidden
   /** This UIKit does not reach its token through `this`. Said once. */
   misfit(): void
 }
@@ -37,38 +38,35 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
   const own: Methods = room.own
   const session = source.session()
   const { signal } = session
-  const token = createCallToken(
-    source,
-    session,
-    room.forbidden(),
-    name === 'upload' ? undefined : resourceOf(args),
-  )
+  const token = createCallToken(source, session, room.forbidden, resourceOf(args))
   let isSent = false
 
   const fetchOptions = async (...options: unknown[]) => {
     const init = await own.fetchOptions?.apply(view, options)
     if (!token.isAsked()) return init
     const joined = joinSignals(signal, init.signal)
-    return Object.defineProperty(init, 'signal', {
-      enumerable: true,
-      configurable: true,
+    return {
+      ...init,
       // Read when the request is made.
-      get: () => {
+      get signal() {
         expectLasting(session)
         isSent = true
         return joined
       },
-    })
+    }
   }
-  const methods: Methods = own.fetchOptions ? { ...own, fetchOptions } : own
-  const view = viewOf(weavy, session, { ...methods, getToken: token.get })
+  const view = viewOf(weavy, session, {
+    ...own,
+    ...(own.fetchOptions && { fetchOptions }),
+    getToken: token.get,
+  })
 
   let onOver = () => {}
   const over = new Promise<never>((_, reject) => {
     onOver = () => reject(session.over)
     signal.addEventListener('abort', onOver)
   })
-  const run = () => Promise.race([methods[name]?.apply(view, args), over])
+  const run = () => Promise.race([(view as Methods)[name]?.(...args), over])
   // Versions that cannot abort an upload have a flag in its place. A signal is as true.
   const flag = args[UPLOAD_SIGNAL]
   if (name === 'upload')

@@ -36,12 +36,11 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     },
   }
   let session = source.session()
-  let forbidden = createForbidden()
   let ended = false
   const content = createContent(weavy)
 
   const startAfresh = (over: Session['over']) => {
-    forbidden = createForbidden()
+    room.forbidden = createForbidden()
     content.forget(session, over)
     // What was cut off leaves it set.
     if (weavy.networkStateIsPending) weavy.networkStateIsPending = false
@@ -87,7 +86,7 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     source,
     weavy,
     own,
-    forbidden: () => forbidden,
+    forbidden: createForbidden(),
     misfit() {
       room.misfit = () => {}
       restoreCalls()

@@ -72,6 +72,7 @@ const MOVES: Record<string, Move> = {
   'asks for an hour': ask(HOUR, () => undefined),
   'refuses the current token': ask(0, ({ machine }) => machine.token?.value),
   'refuses an earlier token': ask(0, ({ given }) => (given > 1 ? 'wyu_1' : undefined)),
+  'Weavy accepts it': ({ machine }) => (machine.strikes ? { event: { type: 'accepted' } } : undefined),
   leaves: ({ machine: { waiters } }) => waiters[0] && { event: { type: 'leave', id: waiters[0].id } },
   'a fresh token': landed((world) => answer(`wyu_${world.given + 1}`, subFor(world)), true),
   'the same token': landed((world) => answer(`wyu_${Math.max(world.given, 1)}`, subFor(world)), false),

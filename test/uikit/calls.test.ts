@@ -158,6 +158,64 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
     })
   })
 
+  describe('a resource that answers 401 to living tokens', () => {
+    const withOdd = () => {
+      const world = createWorld()
+      const weavy = world.instance(uikit)
+      const ask = async (path: string, ms = SECOND / 2) => {
+        const call = outcomeOf(weavy.fetch(path))
+        await world.pass(ms)
+        return Promise.race([call, 'waits'])
+      }
+      world.forbid('/api/odd', 401)
+      return { world, weavy, ask }
+    }
+
+    test('polled for a minute costs two refreshes, and everything else is answered', async () => {
+      const { world, ask } = withOdd()
+      for (let n = 0; n < 59; n++) expect([await ask('/api/odd'), await ask('/api/user')]).toEqual([401, 200])
+      expect(world.refreshes).toBe(2)
+    })
+
+    test('and another one, in turns, cost two refreshes each', async () => {
+      const { world, ask } = withOdd()
+      world.forbid('/api/odder', 401)
+      for (let n = 0; n < 39; n++)
+        expect([await ask('/api/odd'), await ask('/api/user'), await ask('/api/odder')]).toEqual([
+          401, 200, 401,
+        ])
+      expect(world.refreshes).toBe(4)
+    })
+
+    test('and another and another: nobody is told that the tokens are rejected', async () => {
+      const { world, ask } = withOdd()
+      for (let n = 0; n < 8; n++) {
+        world.forbid(`/api/apps/${n}`, 401)
+        await ask(`/api/apps/${n}`)
+        await world.pass(3 * SECOND)
+        expect(await ask('/api/user')).toBe(200)
+      }
+    })
+
+    test('is healed like any other as soon as it has been answered', async () => {
+      const { world, ask } = withOdd()
+      expect(await ask('/api/odd')).toBe(401)
+      world.forbid('/api/odd', 200)
+      expect(await ask('/api/odd')).toBe(200)
+      world.revokeAll()
+      expect(await ask('/api/odd')).toBe(200)
+    })
+
+    test('is looked into again after a minute', async () => {
+      const { world, ask } = withOdd()
+      expect(await ask('/api/odd')).toBe(401)
+      await world.pass(60 * SECOND)
+      world.forbid('/api/odd', 200)
+      world.revokeAll()
+      expect(await ask('/api/odd')).toBe(200)
+    })
+  })
+
   describe('belong to the user for whom they began', () => {
     const ends: Record<string, (source: TokenSource) => void> = {
       "setUser('bob')": (source) => source.setUser('bob'),

@@ -27,7 +27,7 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
   const owners = new Map<string, string>()
   const stored = new Map<string, string>()
   const seen: Seen[] = []
-  const forbidden = new Set<string>()
+  const denied = new Map<string, number>()
   let issued = 0
   const world = {
     alive,
@@ -35,7 +35,8 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
     refreshes: 0,
     brokerMs: 0,
     revokeAll: () => alive.clear(),
-    forbid: (path: string) => forbidden.add(path),
+    /** That resource answers so to every living token. */
+    forbid: (path: string, status = 403) => denied.set(path, status),
     issue(user: string) {
       issued += 1
       const token = `wyu_${issued}`
@@ -63,7 +64,7 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
     ...options,
   })
 
-  const judge = (token: string, path: string) => (alive.has(token) ? (forbidden.has(path) ? 403 : 200) : 401)
+  const judge = (token: string, path: string) => (alive.has(token) ? (denied.get(path) ?? 200) : 401)
   const serve = async (method: string, url: URL, token: string, signal?: AbortSignal | null) => {
     const { delayMs, isLate } = plan(url)
     const path = url.pathname
