@@ -14,7 +14,7 @@ export function createAlarm(ring: () => void) {
   let timer: ReturnType<typeof setTimeout> | undefined
   return {
     /** Infinity: no timer. A process waits for it only with `keepsAlive`. */
-    set(delayMs: number, keepsAlive = false) {
+    set(delayMs: number, keepsAlive: boolean) {
       clearTimeout(timer)
       if (delayMs === Infinity) return
       outsideZones(() => {

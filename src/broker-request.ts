@@ -25,15 +25,14 @@ const checkedInit = (init: RequestInit): RequestInit => {
 }
 
 /** The function that asks the broker at `tokenUrl`, as Weavy's UIKit would. */
-function createFetchToken({
-  tokenUrl = '',
-  requestInit = {},
-  fetch = (...args) => globalThis.fetch(...args),
-}: TokenSourceOptions): FetchToken {
+function createFetchToken(
+  tokenUrl: string | URL,
+  { requestInit = {}, fetch = (...args) => globalThis.fetch(...args) }: TokenSourceOptions,
+): FetchToken {
   const { href, origin } = secureUrl('tokenUrl', tokenUrl)
   const here = pageOrigin()
   const hint = here && here !== origin ? ELSEWHERE : ''
-  const [, path = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(href) ?? []
+  const [, path, query] = /([^?#]*)\??([^#]*)/.exec(href) as unknown as [string, string, string]
   const kept = query.split('&').filter((part) => !/^refresh(=|$)/.test(part))
   /** An unknown parameter meets no broker that would not know it. */
   let knowsDigests = false
@@ -108,5 +107,5 @@ export function brokerOf(options: TokenSourceOptions): FetchToken {
     throw new TypeError(
       `tokenUrl is ${tokenUrl === '' ? 'empty' : tokenUrl}: give either tokenUrl or fetchToken`,
     )
-  return createFetchToken(options)
+  return createFetchToken(tokenUrl, options)
 }

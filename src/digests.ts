@@ -7,19 +7,18 @@ const MAX_DIGESTS = 8
  * is not ready, or cannot be made on plain `http:`, is left out.
  */
 export function createDigests() {
-  const digests = new Map<string, string>()
+  const digests = new Map<string, string | undefined>()
   return {
     note(token: string | undefined) {
       if (token === undefined || digests.has(token)) return
       digestOf(token).then(
         (digest) => {
-          if (!digest) return
           digests.set(token, digest)
           for (const [oldest] of digests) if (digests.size > MAX_DIGESTS) digests.delete(oldest)
         },
         () => {},
       )
     },
-    of: (token: string | undefined) => digests.get(token ?? ''),
+    of: (token: string | undefined) => digests.get(token as string),
   }
 }

@@ -206,6 +206,10 @@ describe('an error of fetchToken', () => {
   test("that only has the name of ours is the app's own", async () => {
     const theirs = Object.assign(new Error('x'), { name: 'TokenError', code: 'E_AUTH', status: 401 })
     expect(await thrown(theirs)).toMatchObject({ code: 'signed_out', cause: theirs })
+    const ours = { name: 'TokenError', code: 'timeout', retryAfterMs: undefined }
+    expect(isTokenError(ours)).toBe(true)
+    for (const other of [{ name: 'Error' }, { code: 7 }])
+      expect(isTokenError({ ...ours, ...other })).toBe(false)
   })
 })
 

@@ -279,6 +279,22 @@ describe('against a scripted Weavy', () => {
       },
     )
 
+    test.each([undefined, new AbortController().signal])(
+      'the request that is on its way is aborted, with a signal of the caller’s or without (%s)',
+      async (signal) => {
+        const { source } = createBroker()
+        const fetch = vi.fn<typeof globalThis.fetch>(() => new Promise(() => {}))
+        const call = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })('/api/user', {
+          signal: signal ?? null,
+        })
+        call.catch(() => {})
+        await vi.waitUntil(() => fetch.mock.calls.length)
+        expect(fetch.mock.calls[0]?.[1]?.signal?.aborted).toBe(false)
+        source.setUser('bob')
+        expect(fetch.mock.calls[0]?.[1]?.signal?.aborted).toBe(true)
+      },
+    )
+
     test('also through a fetch that does not know signals', async () => {
       const { source, fetchToken } = createBroker()
       const fetch = vi.fn(async () => {

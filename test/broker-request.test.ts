@@ -59,9 +59,11 @@ describe('request', () => {
   })
 
   test('other query parameters are kept, a refresh of the app is not', async () => {
-    const { source, request } = await ask(good, { tokenUrl: `${TOKEN_URL}?tenant=7&refresh=true` })
+    const { source, request } = await ask(good, {
+      tokenUrl: `${TOKEN_URL}?tenant=7&refresh=true&norefresh=1#top`,
+    })
     source.close()
-    expect(request.url).toBe(`${TOKEN_URL}?tenant=7`)
+    expect(request.url).toBe(`${TOKEN_URL}?tenant=7&norefresh=1`)
   })
 
   test('is never answered from a cache, and asks for JSON', async () => {
@@ -251,6 +253,28 @@ describe('answer', () => {
     expect(state).toMatchObject({ error: { code: 'unreachable', cause: expect.any(TypeError) } })
   })
 
+  test('a network error of the page’s own origin says nothing of other origins', async () => {
+    onPage()
+    const { source, state } = await ask(() => HttpResponse.error())
+    source.close()
+    expect(state).toMatchObject({
+      error: { message: 'The token broker could not be reached (network, CORS or CSP).' },
+    })
+  })
+
+  test('nothing is sent for a request that was given up while requestInit was awaited', async () => {
+    const fetch = vi.fn()
+    const abort = new AbortController()
+    const requestInit = async () => {
+      abort.abort()
+      return {}
+    }
+    const request = brokerOf({ tokenUrl: TOKEN_URL, fetch, requestInit })
+    const call = request({ refresh: false, signal: abort.signal } as never) as Promise<unknown>
+    await expect(call).rejects.toMatchObject({ code: 'unreachable' })
+    expect(fetch).not.toHaveBeenCalled()
+  })
+
   test('a body that never ends is cut off', async () => {
     const { source, state } = await ask(
       () => new HttpResponse(new ReadableStream({ start: (body) => body.enqueue(new Uint8Array([123])) })),
@@ -302,6 +326,15 @@ describe('held and refused', () => {
     }
     return fetch.mock.calls.map(([url]) => url.slice(TOKEN_URL.length))
   }
+
+  test('are both sent, also by a page whose user another tab has asked for', async () => {
+    const fetch = vi.fn(async (_url: string) => json({ access_token: 'wyu_1' }))
+    const ask = brokerOf({ tokenUrl: TOKEN_URL, fetch: fetch as never })
+    const { signal } = new AbortController()
+    const digests = { held: 'HELD', refused: 'REFUSED' }
+    await ask({ rejected: undefined, user: 'u1', sub: 's1', signal, refresh: true, ...digests })
+    expect(fetch.mock.calls[0]?.[0]).toBe(`${TOKEN_URL}?refresh=true&held=HELD&refused=REFUSED`)
+  })
 
   test('are sent beside refresh=true to a broker that has answered with sub', async () => {
     expect(await urlsOf({ access_token: 'wyu_1', sub: 's1' })).toEqual([

@@ -374,6 +374,15 @@ describe('state', () => {
     expect(reportError).toHaveBeenCalledWith(broken)
   })
 
+  test('a throwing listener harms nobody where there is no reportError either', async () => {
+    vi.stubGlobal('reportError', undefined)
+    const { source } = byScript((n) => token(n))
+    source.subscribe(() => {
+      throw new Error('listener')
+    })
+    expect(await source.getToken()).toBe('wyu_1')
+  })
+
   test('a listener that has left is told nothing, even in the middle of a round', async () => {
     const { source } = byScript((n) => token(n))
     const told = vi.fn()
@@ -393,6 +402,22 @@ describe('state', () => {
     await source.getToken()
     expect(told).toHaveBeenCalledTimes(2)
   })
+})
+
+test('a browser, where a timer is a number, is as good as Node', async () => {
+  const set = globalThis.setTimeout
+  vi.stubGlobal('setTimeout', (...args: Parameters<typeof set>) => Number(set(...args)))
+  const { source } = byScript((n) => token(n))
+  expect(await source.getToken()).toBe('wyu_1')
+})
+
+test('what a second copy of this library looks for is where that finds it', async () => {
+  const { source, requests } = byScript((n) => token(n))
+  await source.getToken()
+  expect(Object.getOwnPropertySymbols(source)).toContain(Symbol.for('weavy-token.internals'))
+  expect(Object.getOwnPropertySymbols(requests[0])).toContain(Symbol.for('weavy-token.session'))
+  for (const other of [undefined, {}])
+    expect(() => internalsOf(other as never)).toThrow('source must come from createTokenSource')
 })
 
 test('every function works when destructured', async () => {

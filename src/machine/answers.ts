@@ -4,7 +4,7 @@ import { badResponse } from '../request-failure.js'
 import { consequenceOf, MAX_STRIKES, REFUSED_AT_ONCE_MS, strikeDelayMs } from '../schedule.js'
 import { isExpired, parseToken } from '../token.js'
 import type { Now, Out } from './events.js'
-import type { Machine } from './machine.js'
+import type { Flight, Machine } from './machine.js'
 import { report, restart, sendAgain, superseded } from './sending.js'
 import { learn, whose } from './subs.js'
 
@@ -40,8 +40,8 @@ export function miss(machine: Machine, error: TokenError, now: Now, out: Out): M
 
 /** The request in the air was answered. */
 export function land(machine: Machine, answer: unknown, now: Now, out: Out): Machine {
-  const { flight, user, subs, refused, rejected } = machine
-  if (!flight) return machine
+  const { user, subs, refused, rejected } = machine
+  const flight = machine.flight as Flight
   const token = parseToken(answer, flight, machine.settings.refreshAheadMs, now, now.random)
   if (isTokenError(token)) return miss(machine, token, now, out)
   const { value, sub } = token

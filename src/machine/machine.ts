@@ -24,7 +24,7 @@ interface Waiter {
 }
 
 /** The request in the air. Only the flight that the machine names may land. */
-interface Flight {
+export interface Flight {
   readonly id: number
   readonly sent: Instant
   readonly refresh: boolean
@@ -140,8 +140,7 @@ export function describe(machine: Machine, now: Instant): TokenState {
     return error ? { status: 'stale', ...held, error } : { status: 'ready', ...held }
   }
   if (error) return { status: isSessionLost(error) ? 'signed-out' : 'failed', error }
-  const { flight, isRestored } = machine
-  return flight || isRestored || isDue(machine, now, false) ? { status: 'fetching' } : EMPTY
+  return machine.flight || isDue(machine, now, true) ? { status: 'fetching' } : EMPTY
 }
 
 /** A change is something that an app would show; one failure like the one before is none. */
@@ -157,7 +156,6 @@ export const isSameState = (
 
 /** Milliseconds until the clock has to be looked at again; Infinity: never, unless something happens. */
 export function nextAlarm(machine: Machine, now: Instant): number {
-  if (isAtRest(machine)) return Infinity
   const { waiters, flight, settings } = machine
   const { maxWaitMs } = settings
   const times = waiters.map(({ since }) => (maxWaitMs ? maxWaitMs - msSince(since, now) : Infinity))

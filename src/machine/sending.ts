@@ -2,7 +2,7 @@ import { msSince } from '../clock.js'
 import { TokenError } from '../errors.js'
 import type { RequestEvent } from '../types.js'
 import type { Now, Out } from './events.js'
-import { type Machine, newEpoch, usable } from './machine.js'
+import { type Flight, type Machine, newEpoch, usable } from './machine.js'
 import { takeSlot } from './rate-limit.js'
 import { subOf, type User } from './subs.js'
 
@@ -54,8 +54,8 @@ export function sendAgain(machine: Machine, now: Now, out: Out): Machine {
 }
 
 /** Tells how the request in the air ended. */
-export function report({ flight }: Machine, failure: Machine['failure'], now: Now, out: Out): void {
-  if (!flight) return
+export function report(machine: Machine, failure: Machine['failure'], now: Now, out: Out): void {
+  const flight = machine.flight as Flight
   const { error, retriesUnasked, delayMs } = failure ?? {}
   out.outside.push({
     type: 'report',

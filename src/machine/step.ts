@@ -14,8 +14,7 @@ const closed = () => new TokenError('closed', 'The token source was closed.')
 /** One step of a source: what it knows after an event, and what follows. */
 export function step(machine: Machine, event: Event, now: Now): readonly [Machine, readonly Effect[]] {
   const out: Out = { inside: [], outside: [] }
-  const asked = event.type === 'ask' || (event.type === 'wake' && event.wake !== 'stored')
-  const next = lookAtClock(take(machine, event, now, out), asked, now, out)
+  const next = lookAtClock(take(machine, event, now, out), event.type === 'ask', now, out)
   return [next, [...out.inside, ...out.outside]]
 }
 

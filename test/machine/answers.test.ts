@@ -1,15 +1,29 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { TokenError } from '../../src/index.js'
-import { beginMachine, pauseMs } from '../../src/machine/machine.js'
+import {
+  beginMachine,
+  describe as describeState,
+  isSameState,
+  nextAlarm,
+  pauseMs,
+} from '../../src/machine/machine.js'
 import { step } from '../../src/machine/step.js'
 import { MAX_STRIKES } from '../../src/schedule.js'
 import { MINUTE, SECOND } from '../world.js'
 
-const SETTINGS = { refreshAheadMs: undefined, timeoutMs: 10 * SECOND, maxWaitMs: 15 * SECOND }
+const SETTINGS = { refreshAheadMs: undefined, maxWaitMs: 15 * SECOND }
 
 /** A source of alice, without what it is driven by. */
-function live(sub?: string) {
-  let machine = beginMachine(SETTINGS, 'alice', sub)
+function live({
+  sub,
+  user = 'alice',
+  timeoutMs = 10 * SECOND,
+}: {
+  sub?: string
+  user?: string | null
+  timeoutMs?: number
+} = {}) {
+  let machine = beginMachine({ ...SETTINGS, timeoutMs }, user, sub)
   let ms = 0
   let asked = 0
   const now = () => ({ wall: 5e12 + ms, mono: ms, random: 0 })
@@ -30,6 +44,14 @@ function live(sub?: string) {
       asked += 1
       return dispatch({ type: 'ask', id: asked, since: now(), rejected, minValidityMs: 0 })
     },
+    leave: (id: number) => dispatch({ type: 'leave', id }),
+    do: dispatch,
+    /** The time passes, and no timer rings. */
+    sleep(time: number) {
+      ms += time
+    },
+    state: () => describeState(machine, now()),
+    alarm: () => nextAlarm(machine, now()),
     land: (access_token: string, more: object = {}) =>
       dispatch({ type: 'landed', flight: flight(), answer: { access_token, expires_in: 3600, ...more } }),
     fail: (error: TokenError) => dispatch({ type: 'failed', flight: flight(), error }),
@@ -88,7 +110,7 @@ test('a refusal does not shorten the time that the broker asked for', () => {
 })
 
 test("somebody else's token, and two that had expired, say what happened", () => {
-  const hers = live('sub-of-alice')
+  const hers = live({ sub: 'sub-of-alice' })
   hers.ask()
   hers.land('wyu_1', { sub: 'sub-of-bob' })
   expect(hers.look().failure?.error).toMatchObject({
@@ -103,4 +125,148 @@ test("somebody else's token, and two that had expired, say what happened", () =>
     code: 'bad_response',
     message: expect.stringContaining('expired, twice'),
   })
+})
+
+test('what follows from an event is all that follows', () => {
+  const source = live()
+  expect(source.ask()).toEqual([expect.objectContaining({ type: 'send', flight: 1, refresh: false })])
+  expect(source.land('wyu_1')).toEqual([
+    { type: 'hand', id: 1, token: 'wyu_1' },
+    { type: 'report', event: { reason: 'first', durationMs: 0 } },
+  ])
+  source.do({ type: 'close' })
+  expect(source.do({ type: 'wake', wake: 'visible' })).toEqual([])
+})
+
+test('a source that is open is not opened again', () => {
+  const source = live()
+  source.ask()
+  source.land('wyu_1')
+  const before = source.look()
+  source.do({ type: 'reopen' })
+  expect(source.look()).toEqual(before)
+})
+
+test('a request is told as fetching, also when nobody waits for it any more', () => {
+  const source = live()
+  source.ask()
+  source.sleep(9 * SECOND)
+  source.ask()
+  source.leave(1)
+  expect(source.state()).toEqual({ status: 'fetching' })
+  source.leave(2)
+  expect(source.state()).toEqual({ status: 'empty' })
+})
+
+test('a caller who leaves takes the request along, when the source would not have sent it unasked', () => {
+  const source = live()
+  source.ask()
+  source.fail(new TokenError('offline', 'offline'))
+  source.pass(5 * SECOND)
+  source.ask()
+  expect(source.look().flight).toBeDefined()
+  expect(source.leave(2)).toEqual([{ type: 'abort', flight: 2 }])
+  expect(source.look().flight).toBeUndefined()
+})
+
+describe('a page that was asleep', () => {
+  test.each([
+    [17 * SECOND, 0],
+    [17 * SECOND + 1, 1],
+  ])(
+    'after %i ms a caller has its time once more, or not: it had 15 s, and timers are 2 s late at most',
+    (time, waiting) => {
+      const source = live()
+      source.ask()
+      source.sleep(time)
+      source.do({ type: 'ring' })
+      expect(source.look().waiters).toHaveLength(waiting)
+    },
+  )
+
+  test('a caller who slept has its time once more, once', () => {
+    const source = live()
+    source.ask()
+    source.sleep(60 * MINUTE)
+    source.do({ type: 'ring' })
+    expect(source.look().waiters).toHaveLength(1)
+    source.sleep(60 * MINUTE)
+    source.do({ type: 'ring' })
+    expect(source.look().waiters).toHaveLength(0)
+  })
+
+  test.each([
+    [12 * SECOND, 1],
+    [12 * SECOND + 1, undefined],
+  ])('after %i ms a request is given up, or not: it had 10 s', (time, flight) => {
+    const source = live()
+    source.ask()
+    source.sleep(time)
+    source.do({ type: 'ring' })
+    expect(source.look().flight?.id).toBe(flight)
+  })
+})
+
+test('while a token is good, a session that has ended is looked at again when somebody asks, and not before', () => {
+  const source = live()
+  source.ask()
+  source.land('wyu_1')
+  source.pass(59 * MINUTE + 1)
+  source.fail(new TokenError('signed_out', '401', { status: 401 }))
+  source.pass(31 * SECOND)
+  expect(source.look().flight).toBeUndefined()
+  source.ask()
+  expect(source.look()).toMatchObject({ waiters: [], flight: { reason: 'retry' } })
+})
+
+test('the clock is looked at when the token nears its end, whenever that is reckoned', () => {
+  const source = live()
+  source.ask()
+  source.land('wyu_1')
+  const ahead = source.alarm()
+  source.pass(10 * MINUTE)
+  expect(source.alarm()).toBe(ahead - 10 * MINUTE)
+})
+
+test('nobody is signed in, and says so; after close() nothing is said', () => {
+  const source = live({ user: null })
+  expect(source.state()).toMatchObject({
+    status: 'signed-out',
+    error: { code: 'signed_out', message: 'Nobody is signed in.' },
+  })
+  expect(source.alarm()).toBe(Number.POSITIVE_INFINITY)
+  source.do({ type: 'close' })
+  expect(source.state()).toEqual({ status: 'empty' })
+  expect(source.ask()).toMatchObject([
+    { type: 'reject', error: { code: 'closed', message: 'The token source was closed.' } },
+  ])
+})
+
+test('whoever waited is told why: a switch, or time', () => {
+  const source = live()
+  source.ask()
+  expect(source.do({ type: 'clear' })[0]).toMatchObject({
+    error: { code: 'superseded', message: expect.stringContaining('Ask again.') },
+  })
+  const slow = live({ timeoutMs: MINUTE })
+  slow.ask()
+  slow.sleep(15 * SECOND)
+  expect(slow.do({ type: 'ring' })).toMatchObject([
+    { type: 'reject', error: { code: 'timeout', message: 'No token within 15000 ms.' } },
+  ])
+})
+
+test('a state is another when status, token, expiry, or the error as one reads it, is another', () => {
+  const error = new TokenError('unreachable', 'down')
+  const state = { status: 'stale', token: 'wyu_1', expiresAt: 5, error } as const
+  expect(isSameState(state, { ...state, error: new TokenError('unreachable', 'down') })).toBe(true)
+  for (const other of [
+    { status: 'ready' as const },
+    { token: 'wyu_2' },
+    { expiresAt: 6 },
+    { error: new TokenError('timeout', 'down') },
+    { error: new TokenError('unreachable', 'down again') },
+    { error: undefined },
+  ])
+    expect(isSameState(state, { ...state, ...other } as typeof state)).toBe(false)
 })
