@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { EQUIVALENT } from './equivalent.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -39,16 +40,43 @@ run(
 )
 
 const report = JSON.parse(readFileSync(`${here}reports/mutation.json`, 'utf8'))
+
+/** The mutants of a file, with what they change. @param {[string, { source: string, mutants: any[] }]} entry */
+const mutantsOf = ([file, { source, mutants }]) => {
+  const lines = source.split('\n')
+  const ends = lines.map((_, n) => lines.slice(0, n).join('\n').length + Number(n > 0))
+  /** @param {{ line: number, column: number }} at */
+  const offset = ({ line, column }) => (ends[line - 1] ?? 0) + column - 1
+  return mutants.map(({ status, replacement, location }) => ({
+    file,
+    line: location.start.line,
+    status,
+    code: source.slice(offset(location.start), offset(location.end)),
+    becomes: String(replacement),
+  }))
+}
+
+/** @param {string} code */
+const plain = (code) => code.replace(/\s+/g, ' ')
+
 for (const { name, least, has } of AREAS) {
   const mutants = Object.entries(report.files)
     .filter(([file]) => has(file) && (!files.length || files.includes(file)))
-    .flatMap(([, file]) => file.mutants)
-  const count = (/** @type {string[]} */ ...states) =>
-    mutants.filter(({ status }) => states.includes(status)).length
-  const noticed = count('Killed', 'Timeout')
-  const all = noticed + count('Survived', 'NoCoverage')
-  if (!all) continue
-  const score = (100 * noticed) / all
-  console.log(`${name}: ${noticed} of ${all} mutants noticed, ${score.toFixed(1)} %, at least ${least} %`)
+    .flatMap(mutantsOf)
+    .filter(({ status }) => ['Killed', 'Timeout', 'Survived', 'NoCoverage'].includes(status))
+  if (!mutants.length) continue
+  const survivors = mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
+  const noticed = mutants.length - survivors.length
+  const score = (100 * noticed) / mutants.length
+  console.log(`${name}: ${noticed} of ${mutants.length} noticed, ${score.toFixed(1)} %, at least ${least} %`)
   if (score < least) process.exitCode = 1
+  for (const { file, line, code, becomes } of survivors) {
+    const isKnown = EQUIVALENT.some(
+      (known) =>
+        known.file === file && plain(known.code) === plain(code) && plain(known.becomes) === plain(becomes),
+    )
+    if (isKnown) continue
+    console.log(`${file}:${line} not noticed: ${plain(code)} -> ${plain(becomes)}`)
+    process.exitCode = 1
+  }
 }
