@@ -70,7 +70,7 @@ export function statusFailure(
 ) {
   const header = (name: string) => {
     const given = Object(headers)
-    return String(given.get?.(name) ?? given[name] ?? '')
+    return String(given.get?.(name) ?? given[name])
   }
   const { type, title, detail } = Object(data)
   // Texts of our own broker are fixed ones; nobody else's go into a message.

@@ -43,7 +43,10 @@ describe('time', () => {
       return new Promise(() => {})
     })
     await vi.advanceTimersByTimeAsync(1000)
-    expect(await seen).toMatchObject({ code: 'timeout' })
+    expect(await seen).toMatchObject({
+      code: 'timeout',
+      message: 'The token broker did not answer within 1000 ms.',
+    })
     expect(signal?.aborted).toBe(true)
   })
 
@@ -104,6 +107,21 @@ describe('a Response', () => {
     })
   })
 
+  test('whose body breaks off is a broken network', async () => {
+    const broken = new TypeError('terminated')
+    const response = { status: 200, ok: true, text: () => Promise.reject(broken), json: async () => ({}) }
+    expect(await outcome(async () => response)).toMatchObject({ code: 'unreachable', cause: broken })
+  })
+
+  test('of whatever address is the answer of the broker', async () => {
+    const response = Object.assign(new Response(null, { status: 404 }), {})
+    Object.defineProperty(response, 'url', { value: 'https://broker.example/v2' })
+    expect(await outcome(async () => response)).toMatchObject({
+      code: 'broker_error',
+      message: 'There is no token broker at this address (404).',
+    })
+  })
+
   test('that the app has read is named', async () => {
     const response = Response.json(GOOD)
     await response.json()
@@ -130,6 +148,19 @@ test.each([
   expect(answer instanceof TokenError ? answer.code : answer).toEqual(
     text.includes('message') ? 'bad_response' : JSON.parse(text),
   )
+})
+
+test.each([
+  [' \n<!doctype html>', 'HTML came in place of JSON. Does tokenUrl lead to the token broker?'],
+  ['a < b', 'The token broker answered with something that is not JSON.'],
+  ['the token is wyu_1', 'The token broker answered with something that is not JSON.'],
+])('the text %j is told as what it is', async (text, message) => {
+  expect(await outcome(async () => new Response(text))).toMatchObject({ code: 'bad_response', message })
+})
+
+test('what else a good answer holds does not matter', async () => {
+  const answer = { ...GOOD, token: 'wyu_2', message: 'welcome' }
+  expect(await outcome(async () => answer)).toBe(answer)
 })
 
 test('a bug in our own reading is unknown, not a broken network', async () => {
@@ -159,6 +190,14 @@ describe('an error of fetchToken', () => {
     ).toMatchObject({
       code: 'signed_out',
     })
+  })
+
+  test.each([
+    [new TypeError('x'), 'The token broker could not be reached (network, CORS or CSP).'],
+    [{ status: 401 }, 'The token broker knows no signed-in user. Sign in again.'],
+    [new SyntaxError('x'), 'The token broker answered with something that is not JSON.'],
+  ])('%j says no more than is known', async (error, message) => {
+    expect(await thrown(error)).toMatchObject({ message, retryAfterMs: undefined })
   })
 
   test.each([
@@ -247,6 +286,14 @@ describe('a cause', () => {
     ],
   ])('is dropped for %s', async (_, error) => {
     expect(await causeOf(error)).toBeUndefined()
+  })
+
+  test.each([
+    [498, true],
+    [499, false],
+  ])('is looked through 500 objects deep, itself and %i others in a list (%j)', async (length, isKept) => {
+    const error = Object.assign(new Error('x'), { all: Array.from({ length }, () => ({})) })
+    expect(await causeOf(error)).toBe(isKept ? error : undefined)
   })
 
   test('that is no error is none', async () => {

@@ -215,14 +215,31 @@ describe('answer', () => {
     server.use(http.get('https://app.example/login', () => HttpResponse.html('<form>')))
     const { source, state } = await ask(() => HttpResponse.redirect('https://app.example/login'))
     source.close()
-    expect(state).toMatchObject({ status: 'signed-out', error: { code: 'signed_out' } })
+    expect(state).toMatchObject({
+      status: 'signed-out',
+      error: {
+        code: 'signed_out',
+        message: 'A sign-in page answered in place of the token broker. Sign in again.',
+      },
+    })
   })
 
-  test('a redirect to another origin that is down is an outage', async () => {
-    server.use(http.get('https://tokens.example/', () => new HttpResponse(null, { status: 503 })))
+  test.each([
+    [500, 'broker_error'],
+    [503, 'broker_error'],
+    [429, 'rate_limited'],
+  ])('a redirect to another origin that answers %i is an outage', async (status, code) => {
+    server.use(http.get('https://tokens.example/', () => new HttpResponse(null, { status })))
     const { source, state } = await ask(() => HttpResponse.redirect('https://tokens.example/'))
     source.close()
-    expect(state).toMatchObject({ error: { code: 'broker_error', status: 503 } })
+    expect(state).toMatchObject({ error: { code, status } })
+  })
+
+  test('an answer of a fetch that does not say its address is an answer of the broker', async () => {
+    const fetch = async () => new Response(null, { status: 404 })
+    const { source, state } = await ask(good, { fetch })
+    source.close()
+    expect(state).toMatchObject({ error: { code: 'broker_error', status: 404 } })
   })
 
   test('a redirect to a broker of another origin is followed', async () => {
@@ -448,6 +465,13 @@ describe('mistakes explain themselves', () => {
       tokenUrl: `${TOKEN_URL}?tenant=7`,
     })
     expect(message).toBe('There is no token broker at /api/token (404).')
+    const deep = await ask(
+      () => new HttpResponse(null, { status: 404 }),
+      {},
+      'https://app.example/api//token',
+    )
+    deep.source.close()
+    expect(deep.state).toMatchObject({ error: { message: 'There is no token broker at /api//token (404).' } })
   })
 
   test("a page of the app's own, as a single-page app's fallback answers, is a wrong tokenUrl", async () => {
@@ -494,6 +518,9 @@ describe('mistakes explain themselves', () => {
         status: 500,
         headers: { 'content-type': 'application/problem+json' },
       })
+    const plain = () =>
+      json({ type: 'urn:weavy-token:problem:origin_not_allowed', title: 'No', detail: 'No' }, { status: 403 })
+    expect(await messageOf(plain)).toMatchObject({ code: 'signed_out' })
     const other = await messageOf(problem('about:blank', 'user alice is blocked'))
     const forged = await messageOf(problem('urn:weavy-token:problem:x', 'wyu_5ecret'))
     for (const { message } of [other, forged])
