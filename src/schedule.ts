@@ -18,7 +18,6 @@ export function freshForMs(
   tookMs: number,
   random: number,
 ): number {
-  if (lifetimeMs === Infinity) return lifetimeMs
   const half = lifetimeMs / 2
   const lead = Math.min(aheadMs ?? pageLeadMs(lifetimeMs), half) * (1 - random / 2)
   return lifetimeMs - (aheadMs === undefined ? Math.min(Math.max(lead, 2 * tookMs), half) : lead)

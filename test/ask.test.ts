@@ -195,6 +195,7 @@ describe('an error of fetchToken', () => {
   test.each([
     [new TypeError('x'), 'The token broker could not be reached (network, CORS or CSP).'],
     [{ status: 401 }, 'The token broker knows no signed-in user. Sign in again.'],
+    [{ status: 404 }, 'There is no token broker at this address (404).'],
     [new SyntaxError('x'), 'The token broker answered with something that is not JSON.'],
   ])('%j says no more than is known', async (error, message) => {
     expect(await thrown(error)).toMatchObject({ message, retryAfterMs: undefined })
@@ -226,6 +227,8 @@ describe('an error of fetchToken', () => {
   test.each([
     ['a status of 0', { status: 0 }, 'unreachable'],
     ['a status that is no number', { status: 'rejected' }, 'unreachable'],
+    ['a status that is a text', { status: '503' }, 'unreachable'],
+    ['a redirect that was not followed', { status: 300 }, 'broker_error'],
     ['a success that could not be parsed', { status: 200 }, 'bad_response'],
     ['a SyntaxError of another frame', runInNewContext('new SyntaxError("x")'), 'bad_response'],
     ['an error of another frame', runInNewContext('new TypeError("x")'), 'unreachable'],
