@@ -88,10 +88,11 @@ export function createAuthorizedFetch(
       const response = await send(first)
       expectLasting(session)
       if (response.status !== 401 || (response.redirected && isElsewhere(response.url))) return response
-      internals.tellRefused({ status: 401, from: 'fetch' })
-      const second = await obtain(first).catch((error) => {
+      const replacement = obtain(first).catch((error) => {
         if (signal?.aborted) throw error
       })
+      internals.tellRefused({ status: 401, from: 'fetch' })
+      const second = await replacement
       expectLasting(session)
       if (!second) return response
       if (!request && isStream(copy.body))

@@ -9,8 +9,9 @@ export function factoryFor({
   let handed: string | undefined
   return async (refresh = false) => {
     const rejected = refresh ? handed : undefined
+    const answer = getToken({ rejected })
     if (rejected) tellRefused({ status: 401, from: 'uikit' })
-    handed = await getToken({ rejected })
+    handed = await answer
     return handed
   }
 }

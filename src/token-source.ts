@@ -136,8 +136,10 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const { token } = machine
     if (!request && token && msSince(token.asked, readClock()) < token.freshMs)
       return Promise.resolve(token.value)
+    const answer = obtain(request)
+    // Last, because the app may do anything in it.
     if (request?.rejected) tellRefused({ status: 401, from: 'app' })
-    return obtain(request)
+    return answer
   }
 
   const tellRefused = (event: RefusedEvent) => callOut(options.onRefused, event)

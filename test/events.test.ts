@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { RefusedEvent, RequestEvent } from '../src/index.js'
+import { createAuthorizedFetch, type RefusedEvent, type RequestEvent } from '../src/index.js'
 import {
   byHand,
   byScript,
@@ -92,6 +92,39 @@ describe('onRequest', () => {
 })
 
 describe('onRefused', () => {
+  test.each<[string, (source: ReturnType<typeof byScript>['source'], refused: string) => Promise<unknown>]>([
+    ['getToken()', (source, rejected) => source.getToken({ rejected })],
+    ['a factory', (source) => source.tokenFactory(true)],
+    [
+      'an authorized fetch',
+      (source) => {
+        const fetch = async () => new Response(null, { status: 401 })
+        return createAuthorizedFetch(source, { weavyUrl: 'https://weavy.example', fetch })('/api/user')
+      },
+    ],
+  ])(
+    'a switch from inside onRefused: what %s began is over, and the new user’s broker is not asked for it',
+    async (_, refuse) => {
+      const onRefused = vi.fn(() => source.setUser('bob'))
+      const { source, requests } = byScript((n) => token(n), { user: 'alice', onRefused })
+      const refused = await source.tokenFactory()
+      await expect(refuse(source, refused)).rejects.toMatchObject({ code: 'superseded' })
+      expect(onRefused).toHaveBeenCalledTimes(1)
+      expect(requests.map(({ user }) => user)).not.toContain('bob')
+    },
+  )
+
+  test('a listener that asks within onRefused is not given what was refused', async () => {
+    let second: ReturnType<typeof watch> | undefined
+    const onRefused = () => {
+      second = watch(source.getToken())
+    }
+    const { source } = byScript((n) => token(n), { onRefused })
+    await source.getToken({ rejected: await source.getToken() })
+    await settle()
+    expect(second?.outcome).toBe('wyu_2')
+  })
+
   test('tells of refusals that the app and factories report', async () => {
     const events: RefusedEvent[] = []
     const { source } = byScript((n) => token(n), { onRefused: (event) => void events.push(event) })

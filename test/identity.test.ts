@@ -38,6 +38,22 @@ describe('a session that becomes somebody else’s', () => {
     expect(states.at(-1)).toMatchObject({ error: { code: 'other_user' } })
   })
 
+  test('a sub that the app learns later proves a token foreign that was believed', async () => {
+    const { source, session, states, requests } = byCookie()
+    session.cookie = 'bob'
+    expect(owner(await source.getToken())).toBe('bob')
+    const waiting = watch(source.getToken({ minValidityMs: HOUR }))
+    source.setUser('alice', 'sub-alice')
+    expect(source.getState()).toEqual({ status: 'empty' })
+    session.cookie = 'alice'
+    expect(owner(await source.getToken())).toBe('alice')
+    expect(waiting.outcome).toBe('superseded')
+    // What it says of the token that is there changes nothing.
+    source.setUser('alice', 'sub-alice')
+    expect(states.at(-1)).toMatchObject({ status: 'ready' })
+    expect(requests).toHaveLength(3)
+  })
+
   test('heals by itself when the session is the user’s again', async () => {
     const page = stubPage()
     const { source, session } = byCookie()

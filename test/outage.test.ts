@@ -478,6 +478,20 @@ describe('maxWaitMs: 0', () => {
     expect(requests).toHaveLength(1)
   })
 
+  test('the outcome of the request that starts when the rate limit lets one go', async () => {
+    const { source, requests } = byScript((n) => token(n), { maxWaitMs: 0 })
+    for (let user = 1; user <= 8; user++) {
+      source.setUser(user)
+      await source.getToken()
+    }
+    source.setUser(9)
+    const ninth = watch(source.getToken())
+    await pass(2 * SECOND)
+    expect([ninth.outcome, requests.length]).toEqual(['pending', 8])
+    await pass(SECOND)
+    expect(ninth.outcome).toBe('wyu_9')
+  })
+
   test('the outcome of the request that is in the air', async () => {
     const { source, requests, request } = byHand({ maxWaitMs: 0 })
     watch(source.getToken())

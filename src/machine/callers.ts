@@ -56,10 +56,10 @@ export function letGo(machine: Machine, now: Now, out: Out): Machine {
   const { flight, failure, settings } = machine
   const { maxWaitMs } = settings
   const token = usable(machine, now)
-  const isHeld = !token && (failure?.holdsCallers ?? true)
+  const isHeld = flight || (!token && (failure?.holdsCallers ?? true))
   const waiters = machine.waiters.filter(({ id, since }) => {
-    const isInTime = msSince(since, now) < maxWaitMs
-    if (flight ? isInTime || maxWaitMs === 0 : isInTime && isHeld) return true
+    // Without a time to wait: for one request, which may have to wait for a free slot.
+    if (maxWaitMs ? isHeld && msSince(since, now) < maxWaitMs : flight || (!token && !failure)) return true
     out.inside.push(
       !flight && token
         ? { type: 'hand', id, token: token.value }

@@ -6,7 +6,7 @@ import { ask, handOut, leave, letGo, SLEPT_MS, wakeSleepers } from './callers.js
 import type { Effect, Event, Now, Out } from './events.js'
 import { isAtRest, isDue, type Machine, pauseMs } from './machine.js'
 import { abort, restart, send, superseded } from './sending.js'
-import { isSameUser, learn, unlearn } from './subs.js'
+import { isSameUser, learn, unlearn, whose } from './subs.js'
 import { wake } from './waking.js'
 
 const closed = () => new TokenError('closed', 'The token source was closed.')
@@ -40,10 +40,11 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
     case 'reopen':
       return machine
     case 'switch': {
-      const { user, subs } = machine
-      const known = learn(subs, event.user, event.sub, true)
-      if (isSameUser(event.user, user)) return { ...machine, subs: known }
-      return { ...restart(machine, event.user, superseded(), out), subs: known }
+      const { user, token } = machine
+      const subs = learn(machine.subs, event.user, event.sub, true)
+      // The app may learn only now that the token is somebody else's.
+      const isSame = isSameUser(event.user, user) && whose(subs, user, token?.sub) === 'ours'
+      return { ...(isSame ? machine : restart(machine, event.user, superseded(), out)), subs }
     }
     case 'clear':
       return {
