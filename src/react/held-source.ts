@@ -14,15 +14,14 @@ export interface Latest {
 export interface HeldSource {
   readonly source: TokenSource
   readonly latest: Latest
+  /** Whether it is this provider's: that of the first one that React commits with it. */
+  isOf(provider: object): boolean
   /** Makes the source the rendered user's, and opens it again when it was closed here. Called before any effect of a child. */
   follow(user: TokenSourceOptions['user'], sub: string | undefined): void
   /** The state, unless it is that of another user. */
   stateFor(user: TokenSourceOptions['user']): TokenState
-  /**
-   * Sees to it that there is a token from now on. Returns its undo, which ends a source that is `own`; `undefined` when
-   * another provider is mounted with it.
-   */
-  mount(): (() => void) | undefined
+  /** Sees to it that there is a token from now on. Returns its undo, which ends a source that is `own`. */
+  mount(): () => void
   /** Closes the source. */
   end(): void
 }
@@ -31,9 +30,11 @@ export function holdSource(
   source: TokenSource,
   latest: Latest,
   own: boolean,
+  onCommit: () => void = () => {},
   onMount: () => void = () => {},
 ): HeldSource {
-  let { user } = latest.current
+  let { user, sub } = latest.current
+  let owner: object | undefined
   let life: 'unmounted' | 'mounted' | 'over' = 'unmounted'
 
   // Later, not in the listener: whoever else listens sees `empty` before `fetching`, and StrictMode's first mount is over.
@@ -50,14 +51,20 @@ export function holdSource(
   return {
     source,
     latest,
-    follow(next, sub) {
+    isOf(provider) {
+      onCommit()
+      owner ??= provider
+      return owner === provider
+    },
+    follow(next, nextSub) {
       if (life === 'over') {
         life = 'unmounted'
         internalsOf(source).reopen()
       }
-      if (isSameUser(user, next)) return
+      if (isSameUser(user, next) && nextSub === sub) return
       user = next
-      source.setUser(next, sub)
+      sub = nextSub
+      source.setUser(user, sub)
       // From one empty state to another nobody is told.
       fetchFirst()
     },
@@ -66,7 +73,6 @@ export function holdSource(
       return isSameUser(rendered, user) && state.status !== 'empty' ? state : EMPTY
     },
     mount() {
-      if (life === 'mounted') return undefined
       life = 'mounted'
       onMount()
       const unsubscribe = source.subscribe(fetchFirst)

@@ -8,12 +8,12 @@ const UNMOUNTED_MS = 60_000
 const MAX_IN_VAIN = 3
 
 /**
- * Sources of providers that were rendered and not mounted yet, with the options that they were made of.
+ * Sources of providers that were rendered and not committed yet, with the options that they were made of.
  *
  * React throws a first render away when a child suspends and nothing between the two catches it, and renders the
  * provider anew for its next try. With a new source each time, a child that waits for a token would wait for ever.
  */
-const unmounted = new Map<HeldSource, OwnOptions>()
+const uncommitted = new Map<HeldSource, OwnOptions>()
 
 /** What a provider makes a source of. */
 export interface OwnOptions extends Omit<TokenSourceOptions, 'tokenUrl'> {
@@ -35,7 +35,7 @@ const pending = {
 export function ownSource(options: OwnOptions): HeldSource {
   const { tokenUrl, user } = options
   let inVain = 0
-  for (const [held, earlier] of unmounted) {
+  for (const [held, earlier] of uncommitted) {
     if (isSame(earlier, options)) return held
     const { status } = held.source.getState()
     const isAnswered = status !== 'empty' && status !== 'fetching'
@@ -52,10 +52,9 @@ export function ownSource(options: OwnOptions): HeldSource {
   )
   let timer: ReturnType<typeof setTimeout> | undefined
   const forget = () => {
-    clearTimeout(timer)
-    unmounted.delete(held)
+    uncommitted.delete(held)
   }
-  const held = holdSource(source, latest, true, forget)
+  const held = holdSource(source, latest, true, forget, () => clearTimeout(timer))
   // On a server nothing is mounted, and the next render may be another user's.
   if (typeof window === 'undefined') return held
   timer = setTimeout(() => {
@@ -64,6 +63,6 @@ export function ownSource(options: OwnOptions): HeldSource {
   }, UNMOUNTED_MS)
   // In Node, where components are tested, it keeps no process.
   Object(timer).unref?.()
-  unmounted.set(held, options)
+  uncommitted.set(held, options)
   return held
 }

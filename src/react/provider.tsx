@@ -30,7 +30,7 @@ type GivenSourceProps = { readonly source: TokenSource } & {
  *
  * The first token is fetched when the provider has mounted, and again after `clear()` and a change of `user`; a server
  * fetches nothing, and nor does `tokenUrl={null}`. A changed `user` switches users: already the render that brings the
- * new one shows nothing of the old one's token; `sub` is read with it. A changed `tokenUrl` makes a new source. Functions and
+ * new one shows nothing of the old one's token. A `sub` may come later: it drops a token that it proves foreign. A changed `tokenUrl` makes a new source. Functions and
  * `requestInit` are looked up at each use, so inline ones restart nothing; the numbers count when a source is made.
  *
  * Unmounting, or hiding in an `<Activity>`, closes a source that the provider made, never a `source` that it was given.
@@ -65,14 +65,10 @@ export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement
   )
 
   useInsertionEffect(() => {
-    held.latest.current = options
+    if (held.isOf(nextRound)) held.latest.current = options
   })
-  useEffect(() => {
-    const unmount = held.mount()
-    // Another provider with the same options was quicker.
-    if (!unmount) nextRound()
-    return unmount
-  }, [held])
+  // Another provider with the same options may have been quicker.
+  useEffect(() => (held.isOf(nextRound) ? held.mount() : nextRound()), [held])
 
   const shared = useMemo(() => {
     const getState = () => held.stateFor(user)
@@ -83,7 +79,7 @@ export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement
 
   return (
     <SourceContext.Provider value={shared}>
-      <Ahead held={held} user={user} sub={sub} />
+      <Ahead held={held} provider={nextRound} user={user} sub={sub} />
       {children}
     </SourceContext.Provider>
   )
@@ -91,6 +87,7 @@ export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement
 
 interface AheadProps {
   held: HeldSource
+  provider: object
   user: TokenSourceOptions['user']
   sub: string | undefined
 }
@@ -98,8 +95,10 @@ interface AheadProps {
 const noRef = () => {}
 
 /** Makes the source follow the provider. The first child, so that its effect runs before any of the app's. */
-function Ahead({ held, user, sub }: AheadProps) {
+function Ahead({ held, provider, user, sub }: AheadProps) {
   // This is a layout effect that React 18 does not warn about on a server.
-  useImperativeHandle(noRef, () => held.follow(user, sub), [held, user, sub])
+  useImperativeHandle(noRef, () => {
+    if (held.isOf(provider)) held.follow(user, sub)
+  }, [held, provider, user, sub])
   return null
 }

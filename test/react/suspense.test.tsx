@@ -1,8 +1,16 @@
 import { act, render, screen } from '@testing-library/react'
 import * as React from 'react'
-import { type ReactNode, StrictMode, Suspense, useEffect, useLayoutEffect, useState } from 'react'
+import {
+  type ReactElement,
+  type ReactNode,
+  StrictMode,
+  Suspense,
+  useEffect,
+  useLayoutEffect,
+  useState,
+} from 'react'
 import { describe, expect, test, vi } from 'vitest'
-import type { TokenSource } from 'weavy-token'
+import type { FetchToken, TokenSource } from 'weavy-token'
 import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
 import { allowComplaints, answered, Boundary, createBroker, createProbe, settle } from './harness.js'
 
@@ -206,5 +214,40 @@ test.skipIf(!Activity)(
       expect(new Set(got)).toEqual(new Set([`effect wyu_${n}`, `layout effect wyu_${n}`]))
     }
     expect(broker).toHaveBeenCalledTimes(3)
+  },
+)
+
+test.skipIf(!Activity)(
+  'of two that are rendered alike while hidden, neither follows the user of the other',
+  async () => {
+    const broker = vi.fn<FetchToken>(async ({ user }) => ({ access_token: `wyu_${user}` }))
+    const other = vi.fn<FetchToken>(async ({ user }) => ({ access_token: `wyu_other_${user}` }))
+    const probes = [createProbe(), createProbe()] as const
+    const pane = (n: 0 | 1, user: string, isShown: boolean, fetchToken = broker) => {
+      const { Probe } = probes[n]
+      return (
+        <Activity mode={isShown ? 'visible' : 'hidden'}>
+          <WeavyTokenProvider fetchToken={fetchToken} user={user}>
+            <Probe />
+          </WeavyTokenProvider>
+        </Activity>
+      )
+    }
+    const panes = (first: ReactElement, second: ReactElement) => (
+      <>
+        {first}
+        {second}
+      </>
+    )
+    const { rerender } = render(panes(pane(0, 'alice', false), pane(1, 'alice', false)))
+    await settle()
+    rerender(panes(pane(0, 'alice', true), pane(1, 'bob', false, other)))
+    await settle()
+    expect(probes[0].last.token).toBe('wyu_alice')
+    rerender(panes(pane(0, 'alice', true), pane(1, 'bob', true, other)))
+    await settle()
+    expect(probes.map(({ last }) => last.token)).toEqual(['wyu_alice', 'wyu_other_bob'])
+    expect(await probes[0].last.getToken()).toBe('wyu_alice')
+    expect(broker.mock.calls.map(([{ user }]) => user)).toEqual(['alice'])
   },
 )

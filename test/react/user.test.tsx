@@ -248,3 +248,25 @@ test('listeners given as props are looked up when something happens', async () =
   await answered()
   expect(heard).toEqual(['first first', 'second app 401', 'second rejected'])
 })
+
+test('a sub that comes after its user proves a token foreign that was believed', async () => {
+  let cookie = 'b'
+  const probe = createProbe()
+  const fetchToken = async () => ({
+    access_token: `wyu_${cookie}`,
+    expires_in: HOUR_S,
+    sub: `sub of ${cookie}`,
+  })
+  const app = (sub?: string) => (
+    <WeavyTokenProvider fetchToken={fetchToken} user="a" sub={sub}>
+      <probe.Probe />
+    </WeavyTokenProvider>
+  )
+  const { rerender } = render(app())
+  await settle()
+  expect(probe.last.token).toBe('wyu_b')
+  cookie = 'a'
+  rerender(app('sub of a'))
+  await settle()
+  expect(probe.last.token).toBe('wyu_a')
+})
