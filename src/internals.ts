@@ -1,4 +1,5 @@
 import type { TokenError } from './errors.js'
+import type { Token } from './token.js'
 import type { GetTokenOptions, RefusedEvent, TokenRequest, TokenSource } from './types.js'
 
 /** The time of one user in a source: from its creation, or a switch, to the next switch, `clear` or `close`. */
@@ -8,6 +9,8 @@ export interface Session {
   readonly signal: AbortSignal
   /** Why it ended: `superseded` or `closed`. `undefined` while it lasts. */
   readonly over: TokenError | undefined
+  /** Whether a token may be this user's, by all that the source knows while the session lasts. */
+  accepts(token: Pick<Token, 'value' | 'sub'>): boolean
   /** The session that followed, from before `signal` aborts. None while it lasts, and none after `close`. */
   readonly next?: Session | undefined
 }

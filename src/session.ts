@@ -13,7 +13,7 @@ export const expectLasting = ({ over }: Session): void => {
   if (over) throw over
 }
 
-export const beginSession = (user: Session['user']): OwnSession => {
+export const beginSession = (user: Session['user'], accepts: Session['accepts']): OwnSession => {
   const controller = new AbortController()
-  return { user, signal: controller.signal, controller, over: undefined, next: undefined }
+  return { user, accepts, signal: controller.signal, controller, over: undefined, next: undefined }
 }

@@ -6,7 +6,7 @@ import { createDigests } from './digests.js'
 import { type SourceInternals, withInternals, withSession } from './internals.js'
 import { callOut, createListeners } from './listeners.js'
 import type { Effect, Event, Sending } from './machine/events.js'
-import { beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
+import { accepts, beginMachine, describe, isSameState, nextAlarm } from './machine/machine.js'
 import { step } from './machine/step.js'
 import { beginSession, expectLasting, type OwnSession } from './session.js'
 import { settingsOf } from './settings.js'
@@ -39,7 +39,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const askBroker = brokerOf(options)
 
   let machine = beginMachine(settings, options.user, options.sub)
-  let session = beginSession(options.user)
+  let session = beginSession(options.user, (token) => accepts(machine, token))
   const ended: OwnSession[] = []
   let state: TokenState = Object.freeze(describe(machine, readClock()))
   let told = state
@@ -86,7 +86,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         session.over = effect.error
         ended.push(session)
         if (machine.isClosed) return
-        session = session.next = beginSession(machine.user)
+        session = session.next = beginSession(machine.user, session.accepts)
         return
       case 'abort':
         return flight?.id === effect.flight ? flight.abort.abort() : undefined
@@ -154,7 +154,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const reopen = () => {
     if (!machine.isClosed) return
     stopWake = undefined
-    session = beginSession(machine.user)
+    session = beginSession(machine.user, session.accepts)
     dispatch({ type: 'reopen' })
   }
 

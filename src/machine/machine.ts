@@ -4,7 +4,7 @@ import { type Consequence, consequenceOf, isSessionLost } from '../schedule.js'
 import { isExpired, type Token } from '../token.js'
 import type { RequestEvent, TokenState } from '../types.js'
 import { slotFreeInMs } from './rate-limit.js'
-import { learn, type Subs, type User } from './subs.js'
+import { learn, type Subs, type User, whose } from './subs.js'
 
 /** What a source was made with, and what never changes. */
 export interface Settings {
@@ -105,6 +105,12 @@ export const beginMachine = (settings: Settings, user: User, sub: string | undef
   wokeAt: undefined,
   lastFlight: 0,
 })
+
+/** Whether a token may be this user's, by all that is known. */
+export const accepts = (
+  { refused, subs, user }: Machine,
+  { value, sub }: Pick<Token, 'value' | 'sub'>,
+): boolean => !refused.has(value) && whose(subs, user, sub) === 'ours'
 
 /** What `getToken` may hand out. */
 export const usable = ({ token }: Machine, now: Instant): Token | undefined =>

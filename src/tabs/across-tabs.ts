@@ -62,7 +62,7 @@ export function createAcrossTabs(options: AcrossTabsOptions, page: Page): FetchT
     const key = JSON.stringify([PROTOCOL, address, scope ?? '', user])
     const room =
       rooms.get(session) ??
-      digestOf(key).then((name) => createRoom(`weavy-token:${name}`, signal, browser, askBroker))
+      digestOf(key).then((name) => createRoom(`weavy-token:${name}`, session, browser, askBroker))
     if (rooms.has(session)) return room
     rooms.set(session, room)
     signal.addEventListener('abort', async () => {
@@ -80,7 +80,8 @@ export function createAcrossTabs(options: AcrossTabsOptions, page: Page): FetchT
     const { BroadcastChannel, document, navigator, crypto } = page
     // Before a page that is prerendered is shown, no lock is granted.
     const isShown = document && !(document as { prerendering?: boolean }).prerendering
-    return session &&
+    // One of another version may not know whose a token is.
+    return session?.accepts &&
       user !== undefined &&
       user !== null &&
       isShown &&

@@ -1,4 +1,5 @@
 import { msSince, readClock } from '../clock.js'
+import type { Session } from '../internals.js'
 import { parseToken, type Token } from '../token.js'
 import type { TokenRequest } from '../types.js'
 
@@ -18,18 +19,19 @@ export const PROTOCOL = 1
 const MAX_TOKEN_LENGTH = 4096
 
 /**
- * The token of an answer, of the broker or in a message, when others may have it: a living one, not the refused one, of
- * no other user. It is read by the rules of a source.
+ * The token of an answer, of the broker or in a message, when others may have it: a living one that the source accepts,
+ * and with the `sub` of its user, where it knows that. It is read by the rules of a source.
  */
 export function tokenFor(
-  { rejected, sub }: TokenRequest,
+  { accepts }: Session,
+  { sub }: TokenRequest,
   answer: unknown,
   sent: Token['asked'],
 ): Token | undefined {
   const token = parseToken(answer, { sent, refresh: false }, undefined, readClock(), 0)
   return 'value' in token &&
     token.value.length <= MAX_TOKEN_LENGTH &&
-    token.value !== rejected &&
+    accepts(token) &&
     token.lifetimeMs > 0 &&
     (!sub || token.sub === sub)
     ? token

@@ -1,5 +1,6 @@
 import { answerOf } from '../ask.js'
 import { readClock } from '../clock.js'
+import type { Session } from '../internals.js'
 import type { Token } from '../token.js'
 import type { FetchToken, TokenRequest } from '../types.js'
 import type { TokenResponse } from '../wire.js'
@@ -24,7 +25,7 @@ export interface Browser {
  *
  * @param name that of channel and locks, for all in the room
  */
-export function createRoom(name: string, session: AbortSignal, browser: Browser, fetchToken: FetchToken) {
+export function createRoom(name: string, session: Session, browser: Browser, fetchToken: FetchToken) {
   const { locks } = browser.navigator
   let channel: InstanceType<Browser['BroadcastChannel']> | undefined
   /** The version that the source has: when the broker was asked for it. No version is newer than Infinity. */
@@ -52,7 +53,8 @@ export function createRoom(name: string, session: AbortSignal, browser: Browser,
   function hear({ data }: MessageEvent) {
     const { after, stop } = Object(data)
     if (stop) forget()
-    if (held && has > after && isReusable(held)) post(messageOf(held, has))
+    // It may have been refused since, or its user known.
+    if (held && has > after && isReusable(held) && session.accepts(held)) post(messageOf(held, has))
     take(data)
   }
 
@@ -83,14 +85,14 @@ export function createRoom(name: string, session: AbortSignal, browser: Browser,
     leave()
     has = Infinity
   }
-  browser.addEventListener('pagehide', onPageHide, { signal: session })
+  browser.addEventListener('pagehide', onPageHide, { signal: session.signal })
 
   return {
     obtain: (request: TokenRequest) =>
       new Promise<TokenResponse>((resolve, reject) => {
         const { signal } = request
         // Handed on when its session was over: nobody would close what is opened now.
-        if (session.aborted) throw session.reason
+        if (session.over) throw session.over
         const asked = readClock()
         let turn: Promise<void> | undefined
 
@@ -107,7 +109,8 @@ export function createRoom(name: string, session: AbortSignal, browser: Browser,
         take = (data) => {
           const { at, sent } = Object(data)
           // Its life counts from the asking. What was sent before that has waited somewhere.
-          const token = at > has && sent >= asked.wall && !signal.aborted && tokenFor(request, data, asked)
+          const token =
+            at > has && sent >= asked.wall && !signal.aborted && tokenFor(session, request, data, asked)
           if (!token) return
           hold(at, token)
           resolve(data as TokenResponse)
@@ -120,7 +123,7 @@ export function createRoom(name: string, session: AbortSignal, browser: Browser,
           try {
             const answer = (await answerOf(fetchToken, request)) as TokenResponse
             if (signal.aborted) return
-            const token = since === stops ? tokenFor(request, answer, sent) : undefined
+            const token = since === stops ? tokenFor(session, request, answer, sent) : undefined
             hold(sent.wall, token)
             if (token) post(messageOf(token, has))
             resolve(answer)

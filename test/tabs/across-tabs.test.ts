@@ -123,6 +123,22 @@ describe('one asks', () => {
     closeAll(first, second)
   })
 
+  test('a token that its holder has refused is not given to a newcomer, however long the broker is down', async () => {
+    const world = modelWorld()
+    const [holder] = (await together(world, 1)) as [OpenTab]
+    world.broker.answer = () => Promise.reject(new TypeError('fetch failed'))
+    watch(holder.ask({ rejected: 'wyu_alice_1' }))
+    await settle()
+    await pass(5 * SECOND)
+    world.broker.answer = undefined
+    const newcomer = world.openTab()
+    const seen = watch(newcomer.token())
+    await settle()
+    await pass(SECOND)
+    expect(seen.outcome).toBe('wyu_alice_2')
+    closeAll(holder, newcomer)
+  })
+
   test('whoever the user is: no name of a lock is one that browsers refuse', async () => {
     for (let n = 0; n < 200; n++) {
       const world = modelWorld()
@@ -319,6 +335,56 @@ describe('never across', () => {
     closeAll(asking, waiting)
   })
 
+  test("another user's token, which the broker gave a tab whose user had just been switched, is not given on", async () => {
+    const world = modelWorld()
+    let cookie = 'bob'
+    world.broker.answer = async () => ({
+      access_token: `wyu_${cookie}_${world.seen.length}`,
+      expires_in: 3600,
+      sub: `${cookie}-sub`,
+    })
+    const early = world.openTab('bob')
+    watch(early.token())
+    await settle()
+    await pass(SECOND)
+    early.source.setUser('alice')
+    const refused = watch(early.token())
+    await settle()
+    await pass(SECOND)
+    expect(refused.outcome).toBe('other_user')
+    cookie = 'alice'
+    const late = world.openTab('alice')
+    const seen = watch(late.token())
+    await settle()
+    await pass(SECOND)
+    expect(seen.outcome).toBe('wyu_alice_3')
+    closeAll(early, late)
+  })
+
+  test("a token in a message, which a tab knows to be another user's, is not taken", async () => {
+    const world = modelWorld()
+    world.broker.answer = async () => ({
+      access_token: `wyu_${world.seen.length}`,
+      expires_in: 3600,
+      sub: world.seen.length < 3 ? 'bob-sub' : 'alice-sub',
+    })
+    const knows = world.openTab('bob')
+    watch(knows.token())
+    await settle()
+    await pass(SECOND)
+    // Opened while the cookie is still bob's: nothing tells it.
+    const mistaken = world.openTab('alice')
+    watch(mistaken.token())
+    await settle()
+    await pass(SECOND)
+    knows.source.setUser('alice')
+    const seen = watch(knows.token())
+    await settle()
+    await pass(SECOND)
+    expect(seen.outcome).toBe('wyu_3')
+    closeAll(knows, mistaken)
+  })
+
   test('no name of a channel or a lock tells user, scope or address', async () => {
     const world = modelWorld()
     const tab = world.openTab('alice', { scope: 'tenant' })
@@ -331,9 +397,10 @@ describe('never across', () => {
 })
 
 /** A call as a source makes it, in a session of its own. */
-function callOf(tab: OpenTab, request: Partial<TokenRequest> = {}) {
+function callOf(tab: OpenTab, request: Partial<TokenRequest> = {}, more: Partial<Session> = {}) {
   const end = new AbortController()
-  const session: Session = { user: 'alice', signal: end.signal, over: undefined }
+  const { signal } = end
+  const session: Session = { user: 'alice', signal, over: undefined, accepts: () => true, ...more }
   const call = async (more: Partial<TokenRequest> = {}) => {
     const over = new AbortController()
     try {
@@ -754,6 +821,18 @@ describe('without the means', () => {
     const locks = { request: fail, query: fail }
     for (const [name, value] of Object.entries({ ...means, navigator: { locks } })) vi.stubGlobal(name, value)
     await plain(() => {})
+  })
+
+  test('a request of a source whose version cannot judge a token: the plain request', async () => {
+    const world = modelWorld()
+    const [one, other] = [world.openTab(), world.openTab()]
+    const older = { accepts: undefined as unknown as Session['accepts'] }
+    const calls = [callOf(one, {}, older), callOf(other, {}, older)]
+    const answers = Promise.all(calls.map(({ call }) => call()))
+    await pass(SECOND)
+    await answers
+    expect(world.seen).toHaveLength(2)
+    expect(one.left().channels).toBe(0)
   })
 
   test('a request that comes from no source of this library: the plain request', async () => {
