@@ -43,7 +43,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const ended: OwnSession[] = []
   let state: TokenState = Object.freeze(describe(machine, readClock()))
   let told = state
-  let flight: { readonly id: number; readonly abort: AbortController } | undefined
+  let flight: AbortController | undefined
   let stopWake: (() => void) | undefined
   const waiters = createWaiters()
   const listeners = createListeners()
@@ -67,10 +67,9 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     if (machine.flight?.id !== id) return
     const digested = { held: digests.of(held), refused: digests.of(rejected) }
     const request = withSession({ refresh, rejected, user, sub, ...digested }, session)
-    const abort = new AbortController()
     // Before it is asked: fetchToken may switch the user, too.
-    flight = { id, abort }
-    ask(askBroker, request, abort, timeoutMs).then(
+    flight = new AbortController()
+    ask(askBroker, request, flight, timeoutMs).then(
       (answer) => dispatch({ type: 'landed', flight: id, answer }),
       (error) => dispatch({ type: 'failed', flight: id, error }),
     )
@@ -89,7 +88,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         session = session.next = beginSession(machine.user, session.accepts)
         return
       case 'abort':
-        return flight?.id === effect.flight ? flight.abort.abort() : undefined
+        return flight?.abort()
       case 'send':
         return send(effect)
       case 'report':

@@ -80,6 +80,15 @@ describe('onRequest', () => {
     expect(reportError).toHaveBeenCalledWith(broken)
   })
 
+  test('a switch from inside it, when another request was about to follow: that is not sent', async () => {
+    const onRequest = vi.fn(() => source.setUser('b'))
+    const { source, requests } = byScript((n) => token(n, 0), { user: 'a', onRequest })
+    await expect(source.getToken()).rejects.toMatchObject({ code: 'superseded' })
+    await settle()
+    expect(requests).toHaveLength(1)
+    expect(source.getState()).toEqual({ status: 'empty' })
+  })
+
   test('a switch from inside it leaves nothing of the old user', async () => {
     const { source } = byScript((n) => token(n), {
       user: 'a',

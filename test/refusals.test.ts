@@ -173,6 +173,13 @@ describe('a factory per consumer', () => {
     expect(requests).toHaveLength(1)
   })
 
+  test('whoever says nothing refuses nothing', async () => {
+    const { source, requests } = byScript((n) => token(n))
+    const factory = source.createTokenFactory()
+    expect([await factory(), await factory()]).toEqual(['wyu_1', 'wyu_1'])
+    expect(requests).toHaveLength(1)
+  })
+
   test('what an earlier user was handed is not reported for the next one', async () => {
     const { source, requests } = byScript((n) => token(n), { user: 'a' })
     const factory = source.createTokenFactory()

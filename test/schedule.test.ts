@@ -42,6 +42,7 @@ describe('what a failure means', () => {
     ['408', error('broker_error', 408), { holdsCallers: true, retriesUnasked: true, ignoresWake: false }],
     ['425', error('broker_error', 425), { holdsCallers: true, retriesUnasked: true, ignoresWake: false }],
     ['404', error('broker_error', 404), { holdsCallers: false, retriesUnasked: true, ignoresWake: false }],
+    ['not JSON, with a status of 500', error('bad_response', 500), { holdsCallers: false }],
     [
       'not JSON',
       error('bad_response', 200),
@@ -82,6 +83,7 @@ describe('what a failure means', () => {
       return delayMs
     })
     expect(Math.max(...delays)).toBeLessThan(300_000)
+    expect(delays[0]).toBeCloseTo(16_500, 5)
     expect(delays).toEqual([...delays].sort((a, b) => a - b))
   })
 })

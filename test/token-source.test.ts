@@ -34,9 +34,14 @@ describe('options', () => {
   })
 
   test('the TypeError names option and bound', () => {
-    expect(() => createTokenSource({ tokenUrl: '/token', maxWaitMs: -5 })).toThrow(
-      'maxWaitMs must be a number of milliseconds from 0 to 2147483647',
-    )
+    for (const [option, from] of [
+      ['maxWaitMs', 0],
+      ['timeoutMs', 1],
+      ['refreshAheadMs', 0],
+    ] as const)
+      expect(() => createTokenSource({ tokenUrl: '/token', [option]: -5 })).toThrow(
+        `${option} must be a number of milliseconds from ${from} to `,
+      )
   })
 
   test.each([

@@ -297,6 +297,14 @@ describe('close()', () => {
     expect(states).toHaveLength(told)
   })
 
+  test('asked for the first time after it, it listens to nothing', async () => {
+    const page = stubPage()
+    const { source } = byHand()
+    source.close()
+    await expect(source.getToken()).rejects.toMatchObject({ code: 'closed' })
+    expect(page.counted.listeners).toBe(0)
+  })
+
   test('in a listener: the others hear of it, and nothing is left', async () => {
     const { source, request } = byHand()
     source.subscribe(({ status }) => {

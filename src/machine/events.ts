@@ -50,8 +50,8 @@ export type Effect =
   | { readonly type: 'reject'; readonly id: number; readonly error: TokenError }
   /** The session is over, and the next one begins. */
   | { readonly type: 'begin'; readonly error: TokenError }
-  // From here on the app is called, which may call back: each of these names what it is about.
-  | { readonly type: 'abort'; readonly flight: number }
+  // From here on the app is called, which may call back.
+  | { readonly type: 'abort' }
   | Sending
   | { readonly type: 'report'; readonly event: RequestEvent }
   | { readonly type: 'end' }

@@ -9,7 +9,7 @@ import { subOf, type User } from './subs.js'
 /** Gives the request in the air up; its late result is dropped. */
 export function abort(machine: Machine, out: Out): Machine {
   if (!machine.flight) return machine
-  out.outside.push({ type: 'abort', flight: machine.flight.id })
+  out.outside.push({ type: 'abort' })
   return { ...machine, flight: undefined }
 }
 

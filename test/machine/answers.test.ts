@@ -112,7 +112,7 @@ test('a caller who leaves takes the request along, when the source would not hav
   source.pass(5 * SECOND)
   source.ask()
   expect(source.look().flight).toBeDefined()
-  expect(source.leave(2)).toEqual([{ type: 'abort', flight: 2 }])
+  expect(source.leave(2)).toEqual([{ type: 'abort' }])
   expect(source.look().flight).toBeUndefined()
 })
 
