@@ -21,8 +21,8 @@ export interface TestTokenSource extends TokenSource {
   /** Says what the next request gets, and each one after it, and a request that is pending. */
   answer(this: void, next: Answer): void
   /**
-   * Asks the broker now, whatever the schedule says. Resolves when the state shows how it ended, and at once when the
-   * answer is `'pending'`. Never rejects.
+   * Asks the broker now, whatever the schedule says. Resolves when the state shows how the request ended, whatever
+   * `maxWaitMs` says, and at once when the answer is `'pending'`. Never rejects.
    */
   refresh(this: void): Promise<void>
   /** The requests so far, oldest first. */
@@ -60,6 +60,9 @@ export function createTestTokenSource(
   const changes = new Set<() => void>()
   /** Called when a request is pending. */
   const holds = new Set<() => void>()
+  /** Called when a request has ended, and no other one has followed at once. */
+  const ends = new Set<() => void>()
+  const { onRequest = () => {} } = options
 
   const fetchToken: FetchToken = async ({ refresh, rejected, signal }) => {
     requests.push({ refresh, rejected: rejected !== undefined })
@@ -76,7 +79,24 @@ export function createTestTokenSource(
     return { access_token: token, expires_in: expiresIn, sub }
   }
 
-  const source = createTokenSource({ ...options, maxWaitMs: options.maxWaitMs ?? 0, fetchToken })
+  const tellEnd = async () => {
+    const { length } = requests
+    await undefined
+    if (requests.length === length) for (const end of ends) end()
+  }
+
+  const source = createTokenSource({
+    ...options,
+    maxWaitMs: options.maxWaitMs ?? 0,
+    fetchToken,
+    onRequest:
+      typeof onRequest === 'function'
+        ? (event) => {
+            void tellEnd()
+            onRequest(event)
+          }
+        : onRequest,
+  })
   return Object.assign(source, {
     requests,
     answer(answer: Answer) {
@@ -88,9 +108,12 @@ export function createTestTokenSource(
       new Promise<void>((resolve) => {
         const end = () => {
           holds.delete(end)
+          ends.delete(end)
           resolve()
         }
         holds.add(end)
+        ends.add(end)
+        // Without a request only this tells.
         internalsOf(source).getToken({ hurry: true }).then(end, end)
         // It may have been pending before.
         if (next === 'pending' && changes.size) end()

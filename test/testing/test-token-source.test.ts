@@ -198,13 +198,36 @@ describe('nothing of one test reaches the next', () => {
     },
   )
 
-  test('fake timers hold nothing up', async () => {
-    const { refresh, answer, getToken } = create('broker_error')
+  test.each([0, 15_000])('fake timers hold nothing up, with a maxWaitMs of %i', async (maxWaitMs) => {
+    const { refresh, answer, getToken, getState } = create('broker_error', { maxWaitMs })
     await refresh()
+    expect(getState().status).toBe('failed')
     answer({})
     await refresh()
     expect(await getToken()).toBe('wyu_test_1')
   })
+
+  test('refresh() resolves when its request has failed, although callers wait on', async () => {
+    const onRequest = vi.fn()
+    const { refresh, answer, getToken } = create('unreachable', { maxWaitMs: 15_000, onRequest })
+    const token = getToken()
+    await refresh()
+    expect(onRequest).toHaveBeenCalledOnce()
+    answer({})
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect(await token).toBe('wyu_test_1')
+  })
+
+  test('refresh() ends after the second request, when the first one brought a token without life', async () => {
+    const { refresh, getState, requests } = create({ expiresIn: 0 }, { maxWaitMs: 15_000 })
+    await refresh()
+    expect(requests).toHaveLength(2)
+    expect(getState()).toMatchObject({ status: 'failed', error: { code: 'bad_response' } })
+  })
+})
+
+test('an onRequest that is no function is a TypeError, as of any source', () => {
+  expect(() => create({}, { onRequest: 'log' as never })).toThrow('onRequest must be a function')
 })
 
 test('a `using` block closes it', async () => {
