@@ -2,27 +2,20 @@ import { Problem } from './problem.js'
 import type { Report } from './report.js'
 import { DEFAULT_RETRY_AFTER } from './weavy-failure.js'
 
-/** How Weavy does, as far as the calls of one kind can tell. Instants are of the monotonic clock. */
+/** How Weavy does, as far as some users' calls of one kind can tell. Instants are of the monotonic clock. */
 export type Health =
   | { readonly status: 'up'; readonly since: number }
   /** One user has met failures and nobody a success since: it may be about that user alone. */
-  | (Trouble & { readonly status: 'suspect'; readonly uid: string })
-  | (Trouble & {
+  | { readonly status: 'suspect'; readonly since: number; readonly uid: string }
+  | {
       readonly status: 'down'
+      readonly since: number
       readonly problem: Problem
       /** No call before that. */
       readonly until: number
       /** When the one call began that is allowed after it. */
       readonly probedAt: number | undefined
-    })
-
-interface Trouble {
-  readonly since: number
-  /** Codes that are in the log. */
-  readonly told: readonly Problem['code'][]
-  /** Requests that failed or were turned away. */
-  readonly failures: number
-}
+    }
 
 export interface BreakerOptions {
   /** A call that has taken longer has been lost: some runtimes end a request's work with its client. */
@@ -34,6 +27,9 @@ export interface BreakerOptions {
 }
 
 const UP: Health = { status: 'up', since: Number.NEGATIVE_INFINITY }
+
+/** So many users whose last call failed are kept in mind; the oldest give way. */
+const MAX_DOUBTED = 1_000
 
 function restMs({ headers }: Problem): number {
   return Number(headers?.['Retry-After'] ?? DEFAULT_RETRY_AFTER) * 1000
@@ -51,7 +47,7 @@ export function admit(health: Health, now: number, maxCallMs: number): readonly 
   if (health.status !== 'down') return [health]
   const isProbed = health.probedAt !== undefined && now - health.probedAt <= maxCallMs
   if (now >= health.until && !isProbed) return [{ ...health, probedAt: now }]
-  return [{ ...health, failures: health.failures + 1 }, turnedAway(health, now)]
+  return [health, turnedAway(health, now)]
 }
 
 /** Weavy has answered. What began before the trouble did says nothing about it. */
@@ -68,17 +64,12 @@ export function failed(
 ): Health {
   const { uid, began, problem } = call
   if (health.status === 'up' && began < health.since) return health
-  const before: Trouble = health.status === 'up' ? { since: now, told: [], failures: 0 } : health
-  const trouble = {
-    since: before.since,
-    told: before.told.includes(problem.code) ? before.told : [...before.told, problem.code],
-    failures: before.failures + 1,
-  }
+  const since = health.status === 'up' ? now : health.since
   const isSure = isStrict || problem.scope === 'everybody' || health.status === 'down'
   const isSecondUser = health.status === 'suspect' && health.uid !== uid
-  if (!isSure && !isSecondUser) return { ...trouble, status: 'suspect', uid }
+  if (!isSure && !isSecondUser) return { status: 'suspect', since, uid }
   const until = Math.max(now + restMs(problem), health.status === 'down' ? health.until : 0)
-  return { ...trouble, status: 'down', problem, until, probedAt: undefined }
+  return { status: 'down', since, problem, until, probedAt: undefined }
 }
 
 /** Keeps an outage of Weavy from costing a call, a wait and a line in the log for each request. */
@@ -86,42 +77,82 @@ export interface Breaker {
   /** Makes the call unless Weavy is down. @throws {Problem} */
   run<T>(uid: string, call: () => Promise<T>): Promise<T>
   isDown(): boolean
+  /** Whether the last call of this user failed, for a reason that may be his alone. */
+  isDoubted(uid: string): boolean
 }
 
+/**
+ * A user whose last call failed for a reason that may be his alone has had his say: until he has a success, what he meets counts
+ * among such users only. So users whom Weavy cannot serve shut out the others once, for one rest. What counts for the
+ * others counts for these, too, and a success of anybody is one for all.
+ */
 export function createBreaker({ maxCallMs, isStrict, name }: BreakerOptions, report: Report): Breaker {
-  let health = UP
+  const doubted = new Set<string>()
+  const health = { others: UP, doubted: UP }
+  const all = () => Object.values(health)
+  /** Codes that are in the log. */
+  let told = new Set<Problem['code']>()
+  /** Requests that failed or were turned away. */
+  let failures = 0
 
-  function noteAnswer(began: number) {
-    const before = health
-    health = answered(health, began, performance.now())
-    if (before === health || before.status === 'up') return
+  function doubt(uid: string) {
+    doubted.delete(uid)
+    doubted.add(uid)
+    const [oldest] = doubted
+    if (doubted.size > MAX_DOUBTED && oldest !== undefined) doubted.delete(oldest)
+  }
+
+  function noteAnswer(uid: string, began: number) {
+    doubted.delete(uid)
+    const before = all()
+    const now = performance.now()
+    health.others = answered(health.others, began, now)
+    health.doubted = answered(health.doubted, began, now)
+    if (failures === 0 || all().some(({ status }) => status !== 'up')) return
     // A failure of one request is a line already.
-    if (before.status === 'suspect' && before.failures === 1) return
-    report(`${name}. Requests that failed meanwhile: ${before.failures}.`)
+    const isTold = failures === 1 && before.every(({ status }) => status !== 'down')
+    if (!isTold) report(`${name}. Requests that failed meanwhile: ${failures}.`)
+    told = new Set()
+    failures = 0
   }
 
   /** The problem, and its line only where it is news. */
-  function noteFailure(uid: string, began: number, problem: Problem): Problem {
-    const isTold = health.status !== 'up' && health.told.includes(problem.code)
-    health = failed(health, { uid, began, problem }, performance.now(), isStrict)
+  function noteFailure(uid: string, group: keyof typeof health, began: number, problem: Problem): Problem {
+    const call = { uid, began, problem }
+    const now = performance.now()
+    const next = failed(health[group], call, now, isStrict)
+    if (next === health[group]) return problem
+    health[group] = next
+    const isForAll = problem.scope === 'everybody' || (group === 'others' && next.status === 'down')
+    const rest = group === 'others' ? 'doubted' : 'others'
+    if (isForAll) health[rest] = failed(health[rest], call, now, true)
+    if (problem.scope === 'unclear') doubt(uid)
+    failures += 1
+    const isTold = told.has(problem.code)
+    told.add(problem.code)
     return isTold ? new Problem(problem.code, undefined, problem.headers, problem.scope) : problem
   }
 
   return {
-    isDown: () => health.status === 'down',
+    isDown: () => health.others.status === 'down',
+    isDoubted: (uid) => doubted.has(uid),
     async run(uid, call) {
+      const group = doubted.has(uid) ? 'doubted' : 'others'
       const began = performance.now()
-      const [next, refused] = admit(health, began, maxCallMs)
-      health = next
-      if (refused) throw refused
+      const [next, refused] = admit(health[group], began, maxCallMs)
+      health[group] = next
+      if (refused) {
+        failures += 1
+        throw refused
+      }
       try {
         const result = await call()
-        noteAnswer(began)
+        noteAnswer(uid, began)
         return result
       } catch (error) {
         if (!(error instanceof Problem)) throw error
-        if (error.scope !== 'user') throw noteFailure(uid, began, error)
-        noteAnswer(began)
+        if (error.scope !== 'user') throw noteFailure(uid, group, began, error)
+        noteAnswer(uid, began)
         throw error
       }
     },

@@ -64,7 +64,7 @@ export function createProfileSync(
 
   return async (uid, profile, budget) => {
     // While profiles fail, a call that sees whether they work again holds nobody up.
-    const isAwaited = weavy.takesProfiles()
+    const isAwaited = weavy.takesProfiles(uid)
     const synced = sync(uid, profile)
     const noted = Promise.resolve(budget.within(PROFILE_SYNC_TIMEOUT_MS, synced)).catch((error) =>
       note(uid, error),

@@ -21,8 +21,8 @@ export interface IssuedToken {
 export interface WeavyApi {
   issueToken(uid: string, profile: Profile): Promise<IssuedToken>
   upsertUser(uid: string, profile: Profile): Promise<void>
-  /** Whether an update of a profile has any prospect, so that a request may wait for it. */
-  takesProfiles(): boolean
+  /** Whether an update of this user's profile has any prospect, so that a request may wait for it. */
+  takesProfiles(uid: string): boolean
 }
 
 export interface WeavyApiOptions {
@@ -117,6 +117,6 @@ export function createWeavyApi(
       })
       await profiles.run(uid, sending)
     },
-    takesProfiles: () => !tokens.isDown() && !profiles.isDown(),
+    takesProfiles: (uid) => !tokens.isDown() && !profiles.isDown() && !profiles.isDoubted(uid),
   }
 }

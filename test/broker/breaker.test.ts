@@ -199,6 +199,128 @@ describe('a failure that may be about one user', () => {
   })
 })
 
+describe('users whom Weavy cannot serve', () => {
+  const hurt = ['poison1-', 'poison2-']
+
+  /** Weavy serves everybody but them. */
+  function createPoisonedStage(failure: () => Response = withStatus(500)) {
+    const stage = createStage()
+    stage.fetch.mockImplementation(async (url) => (String(url).includes('poison') ? failure() : issuing()))
+    return stage
+  }
+
+  test.each([
+    ['a 500', withStatus(500)],
+    ['a 403', withStatus(403)],
+    ['no token', () => Response.json({})],
+  ])('shut the others out for one rest at most, however often they ask: %s', async (_, failure) => {
+    const { issue } = createPoisonedStage(failure)
+    for (const uid of hurt) await issue(uid)
+    expect(await issue('u1-')).toMatch(/ 5$/)
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    // They come first, and that is no probe.
+    for (const uid of hurt) await issue(uid)
+    expect(await issue('u1-')).toBe('wyu_1')
+    for (let round = 0; round < 5; round++) {
+      for (const uid of [...hurt, ...hurt]) await issue(uid)
+      expect(await issue('u2-')).toBe('wyu_1')
+      await vi.advanceTimersByTimeAsync(REST_MS)
+    }
+  })
+
+  test('hold nobody up while their call is on its way', async () => {
+    const { issue, fetch } = createPoisonedStage()
+    await issue('poison1-')
+    await issue('poison2-')
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    const call = createDeferred<Response>()
+    fetch.mockImplementationOnce(() => call.promise)
+    const probe = issue('poison1-')
+    expect(await issue('u1-')).toBe('wyu_1')
+    call.resolve(withStatus(500)())
+    await probe
+    await issue('poison2-')
+    expect(await issue('u2-')).toBe('wyu_1')
+  })
+
+  test('are spared calls as the others are while Weavy is down for them', async () => {
+    const { issue, fetch } = createPoisonedStage()
+    for (const uid of hurt) await issue(uid)
+    fetch.mockClear()
+    for (let second = 0; second < 50; second++) {
+      for (const uid of hurt) await issue(uid)
+      await vi.advanceTimersByTimeAsync(1_000)
+    }
+    expect(fetch.mock.calls.length).toBeLessThanOrEqual(10)
+    expect(fetch).toHaveBeenCalled()
+  })
+
+  test('a limit that Weavy tells one of them is one for all', async () => {
+    const { issue, fetch } = createPoisonedStage()
+    await issue('poison1-')
+    expect(await issue('u1-')).toBe('wyu_1')
+    fetch.mockImplementationOnce(async () => withStatus(429, { 'Retry-After': '60' })())
+    await issue('poison1-')
+    expect(await issue('u1-')).toBe('rate_limited 60')
+    expect(await issue('poison1-')).toBe('rate_limited 60')
+  })
+
+  test('a success makes a user one of the others again', async () => {
+    const { issue, answerWith } = createStage(withStatus(500))
+    await issue('u1-')
+    answerWith(issuing)
+    await issue('u1-')
+    answerWith(withStatus(500))
+    await issue('u1-')
+    await issue('u2-')
+    expect(await issue('u3-')).toBe('weavy_unavailable 5')
+  })
+})
+
+describe('profiles that Weavy does not take', () => {
+  function createProfileStage() {
+    const { weavy, fetch } = createStage()
+    fetch.mockImplementation(
+      async (url) => new Response(null, { status: /poison/.test(String(url)) ? 500 : 200 }),
+    )
+    const update = (uid: string) =>
+      weavy.upsertUser(uid, {}).then(
+        () => 'done',
+        ({ code }: Problem) => code,
+      )
+    return { weavy, update }
+  }
+
+  test('of one user stop those of the others for one rest at most', async () => {
+    const { weavy, update } = createProfileStage()
+    expect(await update('poison-')).toBe('weavy_unavailable')
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    for (let round = 0; round < 5; round++) {
+      expect(await update('poison-')).toBe('weavy_unavailable')
+      expect(await update('u1-')).toBe('done')
+      expect(weavy.takesProfiles('u1-')).toBe(true)
+      // A request of that user does not wait for an update that fails.
+      expect(weavy.takesProfiles('poison-')).toBe(false)
+      await vi.advanceTimersByTimeAsync(REST_MS)
+    }
+  })
+
+  test('are kept in mind of 1,000 users: the one whose failure is the oldest gives way', async () => {
+    const { weavy, update } = createProfileStage()
+    async function fail(uid: string) {
+      await update(uid)
+      await vi.advanceTimersByTimeAsync(REST_MS)
+      await update('u1-')
+    }
+    for (let i = 0; i < 1_000; i++) await fail(`poison${i}-`)
+    await fail('poison0-')
+    expect(weavy.takesProfiles('poison1-')).toBe(false)
+    await fail('poison-')
+    expect(weavy.takesProfiles('poison0-')).toBe(false)
+    expect(weavy.takesProfiles('poison1-')).toBe(true)
+  })
+})
+
 test('a failure of a call that began before Weavy was up again is old news', async () => {
   const old = createDeferred<Response>()
   const { issue, answerWith } = createStage(() => old.promise)
