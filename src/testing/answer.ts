@@ -20,7 +20,7 @@ export interface TokenAnswer {
 export type Answer = TokenAnswer | TokenErrorCode | TokenError | 'pending'
 
 /** The statuses of our broker for what a page tells by these codes. */
-export const STATUS = { signed_out: 401, rate_limited: 429, broker_error: 503 } as const
+const STATUS = { signed_out: 401, rate_limited: 429, broker_error: 503 } as const
 
 export const isFailure = (
   answer: TokenAnswer | TokenErrorCode | TokenError,

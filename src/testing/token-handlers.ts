@@ -1,5 +1,8 @@
-import { digestOf } from '../wire.js'
-import { createTestTokens, STATUS, type TokenAnswer } from './answer.js'
+import { digest } from '../broker/digest.js'
+import { Problem, problemResponse } from '../broker/problem.js'
+import { reusableMs } from '../broker/record.js'
+import { DEFAULT_RETRY_AFTER } from '../broker/weavy-failure.js'
+import { createTestTokens, type TokenAnswer } from './answer.js'
 
 /** What {@link tokenHandlers} needs of MSW's `http`. */
 export interface MswHttp<Handler> {
@@ -41,10 +44,36 @@ export interface TokenHandlersOptions<Handler> {
   answer?: (() => HandlersAnswer) | undefined
 }
 
+const retryAfter = { 'Retry-After': String(DEFAULT_RETRY_AFTER) }
+const PROBLEMS = {
+  signed_out: new Problem('not_signed_in'),
+  rate_limited: new Problem('rate_limited', undefined, retryAfter),
+  broker_error: new Problem('weavy_unavailable', undefined, retryAfter),
+}
+
+/** A token of one user. */
+interface Stored {
+  readonly token: string
+  readonly issuedAt: number
+  /** Digests of tokens that were refused, and have been replaced for it. */
+  readonly refused: Set<string>
+}
+
+/** Whether what is stored is what this request wants. */
+const isWanted = (query: URLSearchParams, { token, refused }: Stored): boolean => {
+  if (!query.has('refresh')) return true
+  const own = digest(token)
+  const told = query.get('refused')
+  if (told === null) return query.has('held') && query.get('held') !== own
+  if (refused.has(told) && told !== own) return true
+  refused.add(told).add(own)
+  return false
+}
+
 /**
- * Handlers for MSW that answer at `tokenUrl` as the broker of this library does: a token is stored and given again, what
- * remains of its life with it; `refresh=true` replaces it, unless `held` or `refused` tells that it has been replaced
- * already; a failure is a problem document with the broker's status.
+ * Handlers for MSW that answer at `tokenUrl` as the broker of this library does: a token is stored for each `sub` and given
+ * again, what remains of its life with it; `refresh=true` replaces it, unless `held` or `refused` tells that it has been
+ * replaced already, and so does another `token`; a failure is the broker's own problem document.
  *
  * @example
  * ```ts
@@ -62,20 +91,7 @@ export function tokenHandlers<Handler>({
   answer: answerNow = () => ({}),
 }: TokenHandlersOptions<Handler>): Handler[] {
   const newToken = createTestTokens()
-  const refusedBefore = new Set<string>()
-  let stored: { readonly token: string; readonly bornAt: number } | undefined
-
-  /** Whether what is stored is what this request wants. */
-  const isWanted = async (query: URLSearchParams, current: string): Promise<boolean> => {
-    if (!query.has('refresh')) return true
-    const digest = await digestOf(current)
-    const refused = query.get('refused')
-    if (refused === null) return query.has('held') && query.get('held') !== digest
-    if (refusedBefore.has(refused)) return true
-    refusedBefore.add(refused)
-    if (digest) refusedBefore.add(digest)
-    return false
-  }
+  const stored = new Map<string | undefined, Stored>()
 
   const respond = async ({ request }: { request: Request }): Promise<Response> => {
     const answer = answerNow()
@@ -84,10 +100,7 @@ export function tokenHandlers<Handler>({
       case 'signed_out':
       case 'rate_limited':
       case 'broker_error':
-        return HttpResponse.json(
-          { title: answer, status: STATUS[answer] },
-          { status: STATUS[answer], headers: { ...headers, 'Content-Type': 'application/problem+json' } },
-        )
+        return problemResponse(PROBLEMS[answer], headers)
       case 'bad_response':
         return HttpResponse.json({}, { headers })
       case 'wrong_token':
@@ -97,14 +110,21 @@ export function tokenHandlers<Handler>({
       case 'pending':
         return new Promise(() => {})
     }
-    const now = Date.now()
     const { token, expiresIn = 3600, sub } = answer
-    const age = stored ? (now - stored.bornAt) / 1000 : 0
-    const isReusable = stored && age < (expiresIn ?? Number.POSITIVE_INFINITY) * 0.9
-    if (!stored || !isReusable || !(await isWanted(new URL(request.url).searchParams, stored.token)))
-      stored = { token: token ?? newToken(), bornAt: now }
-    const remains = expiresIn === null ? undefined : Math.floor(expiresIn - (now - stored.bornAt) / 1000)
-    return HttpResponse.json({ access_token: stored.token, expires_in: remains, sub }, { headers })
+    const now = Date.now()
+    const lifetimeMs = (expiresIn ?? Number.POSITIVE_INFINITY) * 1000
+    const kept = stored.get(sub)
+    const isGood =
+      kept &&
+      (token ?? kept.token) === kept.token &&
+      reusableMs({ issuedAt: kept.issuedAt, lifetimeMs }, now) > 0 &&
+      isWanted(new URL(request.url).searchParams, kept)
+    const given = isGood
+      ? kept
+      : { token: token ?? newToken(), issuedAt: now, refused: kept?.refused ?? new Set<string>() }
+    stored.set(sub, given)
+    const remains = expiresIn === null ? undefined : Math.floor(expiresIn - (now - given.issuedAt) / 1000)
+    return HttpResponse.json({ access_token: given.token, expires_in: remains, sub }, { headers })
   }
   return [http.get(tokenUrl, respond)]
 }

@@ -3,6 +3,8 @@ import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createTokenSource, type TokenSourceOptions } from 'weavy-token'
 import { type HandlersAnswer, tokenHandlers } from 'weavy-token/testing'
+import { Problem, problemResponse, tokenError } from '../../src/broker/problem.js'
+import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
 import { digestOf } from '../../src/wire.js'
 
 const tokenUrl = 'https://app.example/api/token'
@@ -40,15 +42,79 @@ test('a token that lives for an hour is the answer when nothing else is said', a
   expect(response.headers.get('cache-control')).toBe('no-store')
 })
 
-test('a stored token is given again, with what remains of its life, until its last tenth', async () => {
+test('a stored token is given again, with what remains of its life, until its last minute', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())
   next = { sub: 'a' }
   await ask()
   vi.advanceTimersByTime(3_000_000)
   expect((await ask()).body).toEqual({ access_token: 'wyu_test_1', expires_in: 600, sub: 'a' })
-  vi.advanceTimersByTime(300_000)
+  vi.advanceTimersByTime(539_000)
+  expect((await ask()).body).toEqual({ access_token: 'wyu_test_1', expires_in: 61, sub: 'a' })
+  vi.advanceTimersByTime(1000)
   expect((await ask()).body).toEqual({ access_token: 'wyu_test_2', expires_in: 3600, sub: 'a' })
+})
+
+test('a short life is not given again in its last tenth', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  next = { expiresIn: 100 }
+  await ask()
+  vi.advanceTimersByTime(89_000)
+  expect((await ask()).body).toEqual({ access_token: 'wyu_test_1', expires_in: 11 })
+  vi.advanceTimersByTime(1000)
+  expect((await ask()).body).toEqual({ access_token: 'wyu_test_2', expires_in: 100 })
+})
+
+test('each user has a token of their own, and the same one again', async () => {
+  const alice = { sub: 'a' }
+  const bob = { sub: 'b' }
+  const { getToken, setUser } = create({ user: 'alice' })
+  next = alice
+  expect(await getToken()).toBe('wyu_test_1')
+  next = bob
+  setUser('bob')
+  expect(await getToken()).toBe('wyu_test_2')
+  next = alice
+  setUser('alice')
+  expect(await getToken()).toBe('wyu_test_1')
+})
+
+test('a token that the test names replaces the stored one, and is stored', async () => {
+  await ask()
+  next = { token: 'wyu_mine' }
+  expect((await ask()).body.access_token).toBe('wyu_mine')
+  next = {}
+  expect((await ask()).body.access_token).toBe('wyu_mine')
+})
+
+test('what one user refused is not refused for another', async () => {
+  const token = 'wyu_shared'
+  const refuse = async () => (await ask(`?refresh=true&refused=${await digestOf(token)}`)).body.access_token
+  next = { sub: 'a', token }
+  await ask()
+  await refuse()
+  next = { sub: 'b', token }
+  await ask()
+  next = { sub: 'b' }
+  expect(await refuse()).toBe('wyu_test_1')
+})
+
+test('pages that refuse one token at the same moment get one new one', async () => {
+  const { body } = await ask()
+  const query = `?refresh=true&refused=${await digestOf(body.access_token)}`
+  const both = await Promise.all([ask(query), ask(query)])
+  expect(both.map(({ body }) => body.access_token)).toEqual(['wyu_test_2', 'wyu_test_2'])
+})
+
+test('a refused token that the test gave once more is replaced once more', async () => {
+  const token = 'wyu_dead'
+  const refuse = async () => (await ask(`?refresh=true&refused=${await digestOf(token)}`)).body.access_token
+  next = { token }
+  await ask()
+  expect(await refuse()).toBe(token)
+  next = {}
+  expect(await refuse()).toBe('wyu_test_1')
 })
 
 test('a source that refuses its token gets another one', async () => {
@@ -85,6 +151,22 @@ test.each([
 ] as const)('a source tells %s', async (code, status) => {
   next = code
   await expect(create().getToken()).rejects.toMatchObject({ code, ...(status && { status }) })
+})
+
+test.each<[HandlersAnswer, code: string]>([
+  ['signed_out', 'not_signed_in'],
+  ['rate_limited', 'rate_limited'],
+  ['broker_error', 'weavy_unavailable'],
+])('%s is told as our broker tells it: %s', async (answer, code) => {
+  next = answer
+  const problem = new Problem(code as Problem['code'])
+  const { response, body } = await ask()
+  expect(body).toEqual(await problemResponse(problem, {}).json())
+  expect(response.headers.get('content-type')).toBe('application/problem+json')
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  const { message } = tokenError(problem)
+  const retryAfterMs = response.status === 401 ? undefined : DEFAULT_RETRY_AFTER * 1000
+  await expect(create().getToken()).rejects.toMatchObject({ message, retryAfterMs })
 })
 
 test('a pending request ends when its caller gives up', async () => {
