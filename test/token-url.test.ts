@@ -67,6 +67,15 @@ test('a relative URL on a page without a web origin asks for the full one', () =
   }
 })
 
+test.each(['/api/token', '/login?next=https://app.example/token', 'token'])('%s is relative', (url) => {
+  expect(secureUrl('tokenUrl', url)).toEqual({ href: '', origin: '' })
+})
+
+test('what begins with a scheme is not', () => {
+  expect(secureUrl('tokenUrl', ' \nhttps://app.example/token').href).toBe('https://app.example/token')
+  expect(() => secureUrl('tokenUrl', 's3://bucket/token')).toThrow('tokenUrl must be https:')
+})
+
 test('a relative URL without a page may be given, and asking with it is a clear error and no request', async () => {
   const fetch = vi.fn()
   const ask = brokerOf({ tokenUrl: '/api/token', fetch })
