@@ -15,5 +15,5 @@ export const expectLasting = ({ over }: Session): void => {
 
 export const beginSession = (user: Session['user'], accepts: Session['accepts']): OwnSession => {
   const controller = new AbortController()
-  return { user, accepts, signal: controller.signal, controller, over: undefined, next: undefined }
+  return { user, signal: controller.signal, controller, over: undefined, next: undefined, accepts }
 }

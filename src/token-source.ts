@@ -35,7 +35,6 @@ type Ask = NonNullable<Parameters<SourceInternals['getToken']>[0]>
  */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const settings = settingsOf(options)
-  const { timeoutMs } = settings
   const askBroker = brokerOf(options)
 
   let machine = beginMachine(settings, options.user, options.sub)
@@ -62,14 +61,16 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     listeners.tell(state)
   }
 
-  const send = ({ flight: id, user, refresh, rejected, held, sub }: Sending) => {
+  const send = ({ flight: id, held, request: asked }: Sending) => {
     // A listener may have switched the user since.
     if (machine.flight?.id !== id) return
-    const digested = { held: digests.of(held), refused: digests.of(rejected) }
-    const request = withSession({ refresh, rejected, user, sub, ...digested }, session)
+    const request = withSession(
+      { ...asked, held: digests.of(held), refused: digests.of(asked.rejected) },
+      session,
+    )
     // Before it is asked: fetchToken may switch the user, too.
     flight = new AbortController()
-    ask(askBroker, request, flight, timeoutMs).then(
+    ask(askBroker, request, flight, settings.timeoutMs).then(
       (answer) => dispatch({ type: 'landed', flight: id, answer }),
       (error) => dispatch({ type: 'failed', flight: id, error }),
     )
@@ -84,8 +85,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       case 'begin':
         session.over = effect.error
         ended.push(session)
-        if (machine.isClosed) return
-        session = session.next = beginSession(machine.user, session.accepts)
+        if (!machine.isClosed) session = session.next = beginSession(machine.user, session.accepts)
         return
       case 'abort':
         return flight?.abort()
@@ -110,12 +110,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     else publish()
   }
 
-  const obtain = async ({
-    rejected,
-    minValidityMs = 0,
-    hurry = false,
-    signal,
-  }: Ask = {}): Promise<string> => {
+  const obtain = async ({ rejected, minValidityMs = 0, hurry, signal }: Ask = {}): Promise<string> => {
     if (signal?.aborted) throw signal.reason
     const mine = session
     const since = readClock()

@@ -18,7 +18,7 @@ export type Event =
       readonly rejected: string | undefined
       readonly minValidityMs: number
       /** A request is wanted now, whatever the token and the schedule say. */
-      readonly hurry?: boolean
+      readonly hurry?: boolean | undefined
     }
   | { readonly type: 'leave'; readonly id: number }
   /** Weavy accepted a token of this user. */
@@ -36,12 +36,14 @@ export type Event =
 export interface Sending {
   readonly type: 'send'
   readonly flight: number
-  readonly user: User
-  readonly refresh: boolean
-  readonly rejected: string | undefined
   readonly held: string | undefined
-  /** What the broker has to say of this user. */
-  readonly sub: string | undefined
+  readonly request: {
+    readonly user: User
+    readonly refresh: boolean
+    readonly rejected: string | undefined
+    /** What the broker has to say of this user. */
+    readonly sub: string | undefined
+  }
 }
 
 /** What follows from an event, in order. */

@@ -107,10 +107,8 @@ export const beginMachine = (settings: Settings, user: User, sub: string | undef
 })
 
 /** Whether a token may be this user's, by all that is known. */
-export const accepts = (
-  { refused, subs, user }: Machine,
-  { value, sub }: Pick<Token, 'value' | 'sub'>,
-): boolean => !refused.has(value) && whose(subs, user, sub) === 'ours'
+export const accepts = (machine: Machine, { value, sub }: Pick<Token, 'value' | 'sub'>): boolean =>
+  !machine.refused.has(value) && whose(machine.subs, machine.user, sub) === 'ours'
 
 /** What `getToken` may hand out. */
 export const usable = ({ token }: Machine, now: Instant): Token | undefined =>

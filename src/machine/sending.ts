@@ -34,11 +34,11 @@ function reasonOf(machine: Machine, now: Now): RequestEvent['reason'] {
 }
 
 export function send(machine: Machine, isSecond: boolean, now: Now, out: Out): Machine {
-  const { isKept: refresh, rejected, received, user, lastFlight } = machine
-  const id = lastFlight + 1
+  const { isKept: refresh, rejected, received, user } = machine
+  const id = machine.lastFlight + 1
   const held = refresh && !rejected ? received : undefined
-  const sub = subOf(machine.subs, user)
-  out.outside.push({ type: 'send', flight: id, user, refresh, rejected, held, sub })
+  const request = { user, refresh, rejected, sub: subOf(machine.subs, user) }
+  out.outside.push({ type: 'send', flight: id, held, request })
   return {
     ...machine,
     debt: takeSlot(machine.debt, now),

@@ -76,7 +76,14 @@ test("somebody else's token, and two that had expired, say what happened", () =>
 
 test('what follows from an event is all that follows', () => {
   const source = live()
-  expect(source.ask()).toEqual([expect.objectContaining({ type: 'send', flight: 1, refresh: false })])
+  expect(source.ask()).toEqual([
+    {
+      type: 'send',
+      flight: 1,
+      held: undefined,
+      request: { user: 'alice', refresh: false, rejected: undefined, sub: undefined },
+    },
+  ])
   expect(source.land('wyu_1')).toEqual([
     { type: 'hand', id: 1, token: 'wyu_1' },
     { type: 'report', event: { reason: 'first', durationMs: 0 } },
