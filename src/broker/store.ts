@@ -61,8 +61,12 @@ export interface GuardedStore {
    */
   set(key: string, value: unknown, ttlMs: number, write?: Write): Promise<boolean>
   delete(key: string): Promise<void>
-  /** Whether this caller has it; {@link UNAVAILABLE} when nobody knows. Missing when the store has none. */
-  lease?: (key: string, ttlMs: number) => Promise<boolean | typeof UNAVAILABLE>
+  /**
+   * Whether this caller has it; {@link UNAVAILABLE} when nobody knows. Missing when the store has none.
+   *
+   * One that somebody else still has when it `isLate` is a failure: left behind, or the word of a client that swallows errors.
+   */
+  lease?: (key: string, ttlMs: number, isLate: boolean) => Promise<boolean | typeof UNAVAILABLE>
 }
 
 export interface Write {
@@ -100,8 +104,9 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
 
   function noteResult(operation: keyof TokenStore, result: unknown): unknown {
     if (operation === 'set' && result === false) return noteFailure(operation, 'returned false')
-    // Until it is read back, a set proves nothing.
-    if (operation !== 'set' || isHanging) noteSuccess(operation)
+    // Until it is read back, a set proves nothing; nor does a lease that is not given.
+    const isProof = operation !== 'set' && !(operation === 'lease' && result === false)
+    if (isProof || isHanging) noteSuccess(operation)
     return result
   }
 
@@ -153,8 +158,10 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
       await attempt('delete', () => store.delete(key), true)
     },
     ...(typeof store.lease === 'function' && {
-      async lease(key: string, ttlMs: number) {
+      async lease(key: string, ttlMs: number, isLate: boolean) {
         const result = await attempt('lease', () => store.lease?.(key, ttlMs))
+        const isDoubtful = isLate || failing.has('lease')
+        if (result === false && isDoubtful) return noteFailure('lease', 'taken for too long')
         return typeof result === 'boolean' ? result : UNAVAILABLE
       },
     }),

@@ -42,8 +42,15 @@ export interface TokenRecords {
   write(record: TokenRecord, reading: Reading): Promise<void>
   /** Resolves to whether the store has taken it. Until then it is tried again, and holds in this process. */
   forget(owner: string): Promise<boolean>
-  /** Missing when the store has none. `release` is undefined when somebody else has the lease. */
-  lease?: (owner: string, generation: string | null) => Promise<{ release?: () => Promise<void> }>
+  /**
+   * Missing when the store has none. `release` is undefined when somebody else has the lease: never when it `isLate`, because
+   * the caller has waited as long as he can.
+   */
+  lease?: (
+    owner: string,
+    generation: string | null,
+    isLate: boolean,
+  ) => Promise<{ release?: () => Promise<void> }>
 }
 
 /**
@@ -199,9 +206,9 @@ export function createTokenRecords(
       return false
     },
     ...(store?.lease && {
-      async lease(owner: string, generation: string | null) {
+      async lease(owner: string, generation: string | null, isLate: boolean) {
         const name = `weavy-token-lease:${owner}:${generation ?? ''}`
-        const isMine = await store.lease?.(name, LEASE_MS)
+        const isMine = await store.lease?.(name, LEASE_MS, isLate)
         if (isMine === false) return {}
         // Without an answer nobody has it, and this process goes on as it would without leases.
         return { release: async () => void (isMine === true && (await store.delete(name))) }
