@@ -14,7 +14,7 @@ const reachable = about({
 })
 const direct = about({
   promise: 'No redirect to a sign-in page',
-  why: 'A page cannot read a sign-in page of another origin: it looks like a broken network.',
+  why: 'A page takes it for the end of the session; on another origin, where it cannot read it, for a broken network.',
   change:
     'Answer 401 at this path when nobody is signed in. If somebody should be: pass the session with --header.',
 })
@@ -61,11 +61,11 @@ const aboutStatus = (status: number, hasSession: boolean) => {
 
 /** What can be said of the first answer alone. */
 export async function firstAnswer(first: Answer, hasSession: boolean): Promise<Finding[]> {
-  const { asked, status, came, location, token, failure = '', headers, isHtml } = first
+  const { asked, status, came, redirects, location, token, failure = '', headers, isHtml } = first
   if (status === 0) return [reachable.fail(asked, came)]
   const found = [
     reachable.ok(asked, came),
-    location === undefined ? direct.ok(asked, 'none') : direct.fail(asked, came),
+    location === undefined ? direct.ok(asked, redirects.length ? came : 'none') : direct.fail(asked, came),
   ]
   if (location !== undefined) return found
   if (!token) {

@@ -5,6 +5,9 @@ import { digestOf, isUserToken } from '../wire.js'
 /** A page gives up after that. */
 const TIMEOUT_MS = 10_000
 const MAX_BODY = 64 * 1024
+const REDIRECTS = [301, 302, 303, 307, 308]
+/** As many as a browser follows. */
+const MAX_REDIRECTS = 20
 
 export interface Question {
   readonly refresh?: boolean
@@ -24,7 +27,9 @@ export interface Answer {
   /** What came, in words. */
   readonly came: string
   readonly headers: Headers
-  /** Where it leads, without its query, when it is a redirect. */
+  /** Those of redirects before it. */
+  readonly redirects: readonly Headers[]
+  /** Where a redirect led, without its query, when no broker answered there: another origin, or a sign-in page. */
   readonly location: string | undefined
   readonly isHtml: boolean
   /** A user token; no other value is kept as one. */
@@ -51,6 +56,37 @@ async function boundedText(response: Response): Promise<string> {
   return text
 }
 
+const shownUrl = ({ origin, pathname }: URL): string => origin + pathname
+
+const targetOf = ({ status, headers }: Response, url: URL): URL | undefined => {
+  const location = headers.get('location')
+  return REDIRECTS.includes(status) && location !== null && URL.canParse(location, url)
+    ? new URL(location, url)
+    : undefined
+}
+
+/** Follows redirects as a browser does, but within the origin: what the command was given goes to no other one. */
+async function follow(first: URL, init: RequestInit) {
+  const redirects: Headers[] = []
+  const steps: string[] = []
+  for (let at = first; ; ) {
+    const response = await fetch(at, { ...init, redirect: 'manual' })
+    const { status, headers } = response
+    const target = targetOf(response, at)
+    const type = headers.get('content-type')?.split(';')[0] ?? 'no content type'
+    steps.push(target ? `${status} to ${shownUrl(target)}` : `${status} ${type}`)
+    // No browser follows that of a preflight.
+    const isFollowed = init.method === 'GET' && redirects.length < MAX_REDIRECTS
+    if (target?.origin !== first.origin || !isFollowed) {
+      const came = [...new Set([steps[0], steps.at(-1)])].join(', then ')
+      return { response, at: target ?? at, isCut: target !== undefined, redirects, came }
+    }
+    await response.body?.cancel()
+    redirects.push(headers)
+    at = target
+  }
+}
+
 const reasonOf = (error: unknown): string => {
   const { name, cause } = Object(error)
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
@@ -71,32 +107,19 @@ export function createAskBroker(tokenUrl: URL, given: Headers): AskBroker {
     const sent = new Headers(headers)
     if (!sent.has('accept')) sent.set('accept', 'application/json')
     const began = performance.now()
-    const answer = { asked, ms: 0, status: 0, headers: new Headers(), location: undefined, isHtml: false }
-    const nothing = { token: undefined, expiresIn: undefined, sub: undefined, failure: undefined }
+    const answer = { asked, ms: 0, status: 0, headers: new Headers(), redirects: [], isHtml: false }
+    const nothing = { location: undefined, token: undefined, expiresIn: undefined, sub: undefined }
     try {
-      const signal = AbortSignal.timeout(TIMEOUT_MS)
-      const response = await fetch(url, { method, headers: sent, redirect: 'manual', signal })
+      const init = { method, headers: sent, signal: AbortSignal.timeout(TIMEOUT_MS) }
+      const { response, at, isCut, redirects, came } = await follow(url, init)
       const text = await boundedText(response)
       const ms = performance.now() - began
-      const { status } = response
-      const target = response.headers.get('location')
-      const at = target && URL.canParse(target, url) ? new URL(target, url) : undefined
-      const location = at && at.origin + at.pathname
-      const type = response.headers.get('content-type')?.split(';')[0] ?? 'no content type'
-      const came = location ? `${status} to ${location}` : `${status} ${type}`
-      const seen = {
-        ...answer,
-        ms,
-        status,
-        came,
-        location,
-        headers: response.headers,
-        isHtml: /^\s*</.test(text),
-      }
+      const { status, headers, ok } = response
+      const seen = { asked, ms, status, came, headers, redirects, isHtml: /^\s*</.test(text) }
       try {
-        const body = expectToken(
-          await readAnswer(new Response(text || null, { status, headers: response.headers })),
-        )
+        const copy = new Response(text || null, { status, headers })
+        Object.defineProperty(copy, 'redirected', { value: redirects.length > 0 })
+        const body = expectToken(await readAnswer(copy))
         const { access_token, expires_in, sub } = Object(body)
         const token = isUserToken(access_token) ? access_token : undefined
         const isKey = String(access_token).startsWith('wys_')
@@ -107,13 +130,11 @@ export function createAskBroker(tokenUrl: URL, given: Headers): AskBroker {
             : access_token
               ? 'an access_token that is no user token (wyu_)'
               : 'JSON without an access_token'
-        return { ...seen, token, expiresIn: expires_in, sub, failure }
+        return { ...seen, location: undefined, token, expiresIn: expires_in, sub, failure }
       } catch (error) {
-        return {
-          ...seen,
-          ...nothing,
-          failure: isTokenError(error) ? error.message : 'an answer that cannot be read',
-        }
+        const { code, message } = isTokenError(error) ? error : { message: 'an answer that cannot be read' }
+        const isAstray = isCut || (ok && code === 'signed_out')
+        return { ...seen, ...nothing, location: isAstray ? shownUrl(at) : undefined, failure: message }
       }
     } catch (error) {
       return {

@@ -46,19 +46,18 @@ const from = (given: Headers, origin: string, site: string): Headers => {
 }
 
 export async function stranger(ask: AskBroker, given: Headers): Promise<Finding> {
-  const { asked, status, came, token, isHtml } = await ask({ headers: withoutSession(given) })
+  const { asked, status, came, location, token, isHtml } = await ask({ headers: withoutSession(given) })
   const what = `${asked} without a session`
-  if (!sessionIn(given))
-    return token
-      ? closed.warn(what, 'a token', {
+  const hasSession = sessionIn(given)
+  if (token)
+    return hasSession
+      ? closed.fail(what, 'a token', { why: 'Whoever knows this address gets a token of somebody.' })
+      : closed.warn(what, 'a token', {
           why: 'Whoever knows this address gets a token.',
           change: "If it takes a session, pass one: --header 'cookie: …'. If it takes none, ask for one.",
         })
-      : closed.ok(what, came)
-  if (token)
-    return closed.fail(what, 'a token', { why: 'Whoever knows this address gets a token of somebody.' })
   if (status === 401 || status === 403) return closed.ok(what, came)
-  if (status === 200)
+  if (hasSession && status === 200 && location === undefined)
     return closed.fail(what, `200 and ${isHtml ? 'HTML' : 'no token'}`, {
       why: 'A page takes it for a broken broker, and not for the end of the session.',
     })
@@ -79,16 +78,19 @@ export async function foreignOrigin(ask: AskBroker, given: Headers): Promise<Fin
   return foreign.ok(what, token ? `${came}, which browsers hide from it` : came)
 }
 
-/** Methods, headers and origin that a browser would want to see before it shows an answer to a page. */
-const allows = (answer: Answer, origin: string, hasCookies: boolean): string | undefined => {
-  const allowed = answer.headers.get('access-control-allow-origin')
+/** What a browser misses in headers before it shows an answer to a page. */
+const refusedBy = (headers: Headers, origin: string, hasCookies: boolean): string | undefined => {
+  const allowed = headers.get('access-control-allow-origin')
   if (allowed !== origin && allowed !== '*') return 'its origin is not allowed'
   if (!hasCookies) return undefined
   if (allowed === '*') return 'Access-Control-Allow-Origin: * does not go with cookies'
-  return answer.headers.get('access-control-allow-credentials') === 'true'
+  return headers.get('access-control-allow-credentials') === 'true'
     ? undefined
     : 'no Access-Control-Allow-Credentials'
 }
+
+const faultOf = ({ redirects, headers }: Answer, origin: string, hasCookies: boolean): string | undefined =>
+  [...redirects, headers].map((each) => refusedBy(each, origin, hasCookies)).find(Boolean)
 
 export async function namedOrigin(
   ask: AskBroker,
@@ -101,7 +103,7 @@ export async function namedOrigin(
   const hasCookies = given.has('cookie')
   const answer = await ask({ headers })
   const what = `${answer.asked} from ${origin}`
-  const fault = answer.token ? allows(answer, origin, hasCookies) : answer.came
+  const fault = answer.token ? faultOf(answer, origin, hasCookies) : answer.came
   const vary = answer.headers.get('vary') ?? ''
   const isVarying = answer.headers.get('access-control-allow-origin') === '*' || /origin|\*/i.test(vary)
   const found = [
@@ -123,7 +125,7 @@ export async function namedOrigin(
   const missing =
     before.status < 200 || before.status > 299
       ? before.came
-      : (allows(before, origin, hasCookies) ??
+      : (faultOf(before, origin, hasCookies) ??
         (names && isAllowed ? undefined : 'the headers are not allowed'))
   const asked = `${before.asked} from ${origin}`
   if (!missing) found.push(preflight.ok(asked, before.came))
