@@ -54,7 +54,10 @@ test.each([
   { access_token: '' },
   { token: 'wyu_1' },
 ])('%j holds no access_token: bad_response', (answer) => {
-  expect(parse(answer)).toMatchObject({ code: 'bad_response', name: 'TokenError' })
+  expect(parse(answer)).toMatchObject({
+    code: 'bad_response',
+    message: 'The token broker answered without an access_token.',
+  })
 })
 
 test.each<unknown>([
@@ -72,6 +75,7 @@ test.each<unknown>([
   const error = parse({ access_token: value }) as TokenError
   expect(error).toBeInstanceOf(TokenError)
   expect(error.code).toBe('wrong_token')
+  expect(error.message.includes('API key')).toBe(String(value).startsWith('wys_'))
   expect(error.message).not.toContain(typeof value === 'object' ? 'wyu_:' : String(value))
   expect(error.cause).toBeUndefined()
 })
@@ -96,7 +100,8 @@ test('a leaked API key is named as such, and what to do about it', () => {
 test.each([
   ['enough is left', { life: 60, age: 10, refreshed: true }, 50, true],
   ['a millisecond is missing', { life: 60, age: 10, refreshed: true }, 50.001, false],
-  ['it was made for us just now', { life: 60, age: 4.9, refreshed: true }, 59, true],
+  ['it was made for us just now', { life: 60, age: 4.999, refreshed: true }, 59, true],
+  ['it was made for us five seconds ago', { life: 60, age: 5, refreshed: true }, 59, false],
   [
     'it is new to us, but may have been kept by the broker',
     { life: 60, age: 4.9, refreshed: false },
