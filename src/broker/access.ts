@@ -1,11 +1,12 @@
 import { describeError } from './describe-error.js'
 import { Problem } from './problem.js'
 import type { Report } from './report.js'
+import { isThenable } from './within.js'
 
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_MAX_AGE = 600
 
-/** So many origins that are not allowed are told. */
+/** So many lines about origins are told. */
 export const MAX_TOLD_ORIGINS = 20
 
 /** What a browser sends as `Origin`, and nothing that somebody else would like to see in a log. */
@@ -65,16 +66,24 @@ export function createAccessPolicy(
   const told = new Set<string>()
   const methods = isShared ? 'GET, OPTIONS' : 'GET'
 
+  function tellOnce(line: string) {
+    if (told.has(line) || told.size >= MAX_TOLD_ORIGINS) return
+    told.add(line)
+    report(line)
+  }
+
   function isAllowed(origin: string | null): origin is string {
     if (origin === null || origin === 'null' || !allowedOrigins) return false
     try {
       const answer: unknown = allowedOrigins(origin)
+      // Nobody waits for it, and that it rejects must not end the process.
+      if (isThenable(answer)) answer.then(undefined, () => {})
       // A promise is truthy, and would let everybody in.
       if (typeof answer !== 'boolean')
-        report('allowedOrigins() must answer true or false at once, no promise.')
+        tellOnce('allowedOrigins() must answer true or false at once, no promise.')
       return answer === true
     } catch (error) {
-      report(`allowedOrigins() threw ${describeError(error)}`)
+      tellOnce(`allowedOrigins() threw ${describeError(error)}`)
       return false
     }
   }
@@ -92,9 +101,8 @@ export function createAccessPolicy(
   function tellRefused({ headers }: Request) {
     if (isToldOfRefusals) return
     const origin = headers.get('origin')
-    if (!origin || !isNameable(origin) || told.has(origin) || told.size >= MAX_TOLD_ORIGINS) return
-    told.add(origin)
-    report(`A page of ${origin} was refused: it is not in allowedOrigins. If it is yours, add it.`)
+    if (!origin || !isNameable(origin)) return
+    tellOnce(`A page of ${origin} was refused: it is not in allowedOrigins. If it is yours, add it.`)
   }
 
   return {

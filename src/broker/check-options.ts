@@ -6,6 +6,7 @@ import { Problem } from './problem.js'
 import { RESERVED_FIELDS } from './profile.js'
 import { defaultLog } from './report.js'
 import type { TokenStore } from './store.js'
+import { isThenable } from './within.js'
 
 /** Seconds. */
 const DEFAULT_EXPIRES_IN = 3_600
@@ -54,6 +55,11 @@ function asked<T, Checked>(name: string, value: T | (() => T), check: (value: T)
   }
   return () => {
     const value = answer()
+    if (isThenable(value)) {
+      // Nobody waits for it, and that it rejects must not end the process.
+      value.then(undefined, () => {})
+      throw new Problem('broker_failed', `${name}() must return a string at once, no promise.`)
+    }
     if (last && last.value === value) return last.checked
     try {
       last = { value, checked: check(value) }

@@ -37,7 +37,7 @@ type Found = BrokerUser | (BrokerUser & { [field: string]: unknown }) | null | u
 export interface TokenBrokerOptions<Context = unknown> {
   /**
    * The Weavy environment: `https:`, or `http:` on a loopback host. A function is asked at each request, so it may read an
-   * environment that comes late; what it returns is checked then, and a wrong one is a 500 and a line in the log.
+   * environment that comes late; what it returns, at once, is checked then, and a wrong one is a 500 and a line in the log.
    */
   weavyUrl: string | URL | undefined | (() => string | URL | undefined)
   /**

@@ -141,6 +141,9 @@ describe('weavyUrl and apiKey as functions', () => {
         throw new Error('secret')
       },
     ],
+    ['weavyUrl', async () => 'https://acme.weavy.test'],
+    ['weavyUrl', () => Promise.reject(new Error('secret'))],
+    ['apiKey', () => Promise.reject(new Error('secret'))],
   ])(
     '%s that does not return what can be used: 500, and the log names the option and does not quote it',
     async (option, value) => {
@@ -148,6 +151,15 @@ describe('weavyUrl and apiKey as functions', () => {
       expect((await ask(broker)).status).toBe(500)
       expect(lines).toEqual([expect.stringMatching(new RegExp(`^weavy-token broker: ${option}(\\(\\))? `))])
       expect(lines.join()).not.toMatch(/secret/)
+    },
+  )
+
+  test.each(['weavyUrl', 'apiKey'])(
+    '%s that returns a promise: the log says what it must do',
+    async (option) => {
+      const { broker, lines } = createTestBroker({ [option]: async () => 'wys_key' })
+      await ask(broker)
+      expect(lines).toEqual([`weavy-token broker: ${option}() must return a string at once, no promise.`])
     },
   )
 })
