@@ -168,8 +168,9 @@ export function createTokenBroker<Context = unknown>(
     const budget = createBudget(REQUEST_TIMEOUT_MS)
     const found = await signedInUser(() => user(request, context), pickProfile, budget)
     if (!('uid' in found)) {
-      failed('answered_by_user', found.status, began)
-      return withHeaders(found, headers)
+      const response = withHeaders(found, headers)
+      failed('answered_by_user', response.status, began)
+      return response
     }
     const body = await tokenOf(found, askOf(request.url), budget, began)
     // Set, not spread into another object: Node's servers send that one a tenth slower.

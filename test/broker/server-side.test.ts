@@ -100,6 +100,9 @@ describe('events', () => {
     await ask(broker, {}, `${TOKEN_URL}?refresh=true&refused=${'x'.repeat(22)}`)
     user.mockRejectedValueOnce(new Response(null, { status: 302 }))
     await ask(broker)
+    // One that cannot be sent.
+    user.mockRejectedValueOnce(Response.error())
+    await ask(broker)
     expect(events.map(({ durationMs: _, ...event }) => event)).toEqual([
       { type: 'issued', status: 200, called: true },
       { type: 'issued', status: 200, called: false },
@@ -108,6 +111,7 @@ describe('events', () => {
       { type: 'refused', status: 401, code: 'not_signed_in' },
       { type: 'failed', status: 503, code: 'weavy_unavailable' },
       { type: 'refused', status: 302, code: 'answered_by_user' },
+      { type: 'failed', status: 500, code: 'user_failed' },
     ])
     for (const event of events) {
       expect(Object.isFrozen(event)).toBe(true)
