@@ -55,13 +55,14 @@ function parseIssuedToken(text: string, expiresIn: number): IssuedToken {
   } catch {
     throw bad('the answer is not JSON. Check weavyUrl.')
   }
-  const { access_token: token, expires_in = expiresIn } = answer
+  const { access_token: token, expires_in } = answer
+  const life = expires_in ?? expiresIn
   if (typeof token === 'string' && token.startsWith('wys_')) {
     throw bad('the answer holds an API key instead of a user token.')
   }
   if (!isUserToken(token)) throw bad('the answer holds no user token. Check weavyUrl.')
   if (token.length > MAX_TOKEN_LENGTH) throw bad(`the token is longer than ${MAX_TOKEN_LENGTH} characters.`)
-  const seconds = typeof expires_in === 'object' ? Number.NaN : Number(expires_in)
+  const seconds = typeof life === 'number' || typeof life === 'string' ? Number(life) : Number.NaN
   if (!(seconds > 0)) throw bad('expires_in is not a positive number.')
   // A token used for less than its life does no harm, and this keeps absurd lifetimes out.
   return { token, lifetimeMs: Math.min(seconds, expiresIn) * 1000 }

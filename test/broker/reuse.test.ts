@@ -70,6 +70,12 @@ describe('a token is kept and reused', () => {
     pass(9)
     expect(await askForToken(broker)).toBe('wyu_1')
   })
+
+  test.each([null, undefined])('for the life that was asked for when Weavy says %s', async (expires_in) => {
+    const { broker } = createTestBroker({ expiresIn: 600 })
+    weavy.next(() => Response.json({ access_token: 'wyu_x', expires_in }))
+    expect((await ask(broker)).body).toEqual({ access_token: 'wyu_x', expires_in: 600, sub: SUB })
+  })
 })
 
 describe('clocks', () => {

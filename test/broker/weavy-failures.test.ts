@@ -79,6 +79,12 @@ describe('Weavy fails', () => {
       /expires_in/,
     ],
     [
+      'answers a life that is true',
+      () => HttpResponse.json({ access_token: 'wyu_leaked', expires_in: true }),
+      502,
+      /expires_in/,
+    ],
+    [
       'answers more than a token needs',
       () => HttpResponse.json({ access_token: 'wyu_leaked', more: 'x'.repeat(MAX_ANSWER_BYTES) }),
       502,
