@@ -82,8 +82,7 @@ export function createAcrossTabs(options: AcrossTabsOptions, page: Page): FetchT
     const isShown = document && !(document as { prerendering?: boolean }).prerendering
     // One of another version may not know whose a token is.
     return session?.accepts &&
-      user !== undefined &&
-      user !== null &&
+      user != null &&
       isShown &&
       BroadcastChannel &&
       navigator?.locks &&

@@ -6,9 +6,11 @@ import type { TokenRequest } from '../types.js'
 /*
  * What tabs say to each other, and what may be believed. Pure.
  *
- *   { after }                                      who has a token that was asked for later than `after`?
- *   { at, sent, access_token, expires_in, sub }    a token that was asked for `at`, with the life that it had when `sent`
- *   { stop }                                       the user signed out: give nothing that was asked for before this
+ *   { after }    who has a token that was asked for later than `after`?
+ *   { at, sent, access_token, expires_in, sub, refreshed }
+ *                a token that was asked for `at`, with the life that it had when `sent`; `refreshed`: because another one
+ *                had been refused. One that was asked for otherwise may be as dead as that.
+ *   { stop }     the user signed out: give nothing that was asked for before this
  *
  * Instants in messages are on the wall clock, which all tabs of a browser share.
  */
@@ -20,18 +22,21 @@ const MAX_TOKEN_LENGTH = 4096
 
 /**
  * The token of an answer, of the broker or in a message, when others may have it: a living one that the source accepts,
- * and with the `sub` of its user, where it knows that. It is read by the rules of a source.
+ * and with the `sub` of its user, where it knows that. After a refusal it has to be `refreshed`. It is read by the rules
+ * of a source.
  */
 export function tokenFor(
   { accepts }: Session,
-  { sub }: TokenRequest,
+  { rejected, sub }: TokenRequest,
   answer: unknown,
   sent: Token['asked'],
+  refreshed: boolean,
 ): Token | undefined {
-  const token = parseToken(answer, { sent, refresh: false }, undefined, readClock(), 0)
+  const token = parseToken(answer, { sent, refresh: refreshed }, undefined, readClock(), 0)
   return 'value' in token &&
     token.value.length <= MAX_TOKEN_LENGTH &&
     accepts(token) &&
+    (refreshed || !rejected) &&
     token.lifetimeMs > 0 &&
     (!sub || token.sub === sub)
     ? token
@@ -49,4 +54,5 @@ export const messageOf = (token: Token, at: number) => ({
   access_token: token.value,
   expires_in: (token.lifetimeMs - ageMs(token)) / 1000,
   sub: token.sub,
+  refreshed: token.refreshed,
 })

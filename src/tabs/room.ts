@@ -31,7 +31,7 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
   /** The version that the source has: when the broker was asked for it. No version is newer than Infinity. */
   let has = 0
   /** That version, if it may be given to others. */
-  let held: Token | undefined
+  let held: Token | false | undefined
   let release = () => {}
   /** Counts what ends the sharing of all that was asked for before. */
   let stops = 0
@@ -59,7 +59,7 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
   }
 
   /** The name of a lock says which version can be had here, so that nobody waits for what cannot. */
-  const hold = (at: number, token?: Token) => {
+  const hold = (at: number, token?: Token | false) => {
     release()
     has = at
     held = token
@@ -107,10 +107,13 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
           })
 
         take = (data) => {
-          const { at, sent } = Object(data)
+          const { at, sent, refreshed } = Object(data)
           // Its life counts from the asking. What was sent before that has waited somewhere.
           const token =
-            at > has && sent >= asked.wall && !signal.aborted && tokenFor(session, request, data, asked)
+            at > has &&
+            sent >= asked.wall &&
+            !signal.aborted &&
+            tokenFor(session, request, data, asked, refreshed)
           if (!token) return
           hold(at, token)
           resolve(data as TokenResponse)
@@ -123,7 +126,7 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
           try {
             const answer = (await answerOf(fetchToken, request)) as TokenResponse
             if (signal.aborted) return
-            const token = since === stops ? tokenFor(session, request, answer, sent) : undefined
+            const token = since === stops && tokenFor(session, request, answer, sent, !!request.rejected)
             hold(sent.wall, token)
             if (token) post(messageOf(token, has))
             resolve(answer)

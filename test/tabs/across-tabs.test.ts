@@ -91,6 +91,28 @@ describe('one asks', () => {
     closeAll(...tabs)
   })
 
+  test('all tokens revoked after a rotation: no tab that refuses the old one is given another dead one', async () => {
+    const world = modelWorld()
+    const [rotates, ...stay] = (await together(world, 3)) as [OpenTab, ...OpenTab[]]
+    const rotated = watch(rotates.ask({ minValidityMs: HOUR - 1 }))
+    await settle()
+    await pass(SECOND)
+    expect(rotated.outcome).toBe('wyu_alice_2')
+    const seen = stay.map((tab) => watch(tab.ask({ rejected: 'wyu_alice_1' })))
+    await settle()
+    await pass(SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual(['wyu_alice_3', 'wyu_alice_3'])
+    expect(world.seen).toHaveLength(3)
+    // What was asked for after the refusal is taken by whoever refuses later, also from a tab that took it.
+    for (const tab of stay) if (world.seen.at(-1)?.tab.browser === tab.browser) tab.source.close()
+    const last = watch(rotates.ask({ rejected: 'wyu_alice_2' }))
+    await settle()
+    await pass(SECOND)
+    expect(last.outcome).toBe('wyu_alice_3')
+    expect(world.seen).toHaveLength(3)
+    closeAll(rotates, ...stay)
+  })
+
   test('a token that a tab refuses is not taken from one that still holds it, nor an older one', async () => {
     const world = modelWorld()
     const [first, second] = (await together(world, 2)) as [OpenTab, OpenTab]
