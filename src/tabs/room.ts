@@ -33,6 +33,8 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
   /** That version, if it may be given to others. */
   let held: Token | false | undefined
   let release = () => {}
+  /** The lock that the next attempt queues for first: those before it were waited for in vain since the last token. */
+  let first = 0
   /** Counts what ends the sharing of all that was asked for before. */
   let stops = 0
   /** Takes what another tab gives. */
@@ -63,6 +65,7 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
     release()
     has = at
     held = token
+    first = 0
     const over = new Promise<void>((resolve) => {
       release = resolve
     })
@@ -94,6 +97,7 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
         // Handed on when its session was over: nobody would close what is opened now.
         if (session.over) throw session.over
         const asked = readClock()
+        const had = has
         let turn: Promise<void> | undefined
 
         /** Resolves after that time, or never without one, and as soon as nobody waits any more. */
@@ -144,21 +148,26 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
 
         /**
          * Asks when no other tab does. One that does may be frozen, or its request may hang: who has waited for it queues
-         * for the next lock, too, so that one further tab asks, and not all that wait. No lock is stolen.
+         * for the next lock, too, so that one further tab asks, and not all that wait. No lock is stolen. An attempt that
+         * ends while it waits counts as well, or a short time-out would never get behind the first lock.
          */
-        const queue = (n: number) => {
-          if (turn || signal.aborted) return
+        const queue = (ms: number) => {
+          if (signal.aborted) return
           const inTurn = () => {
             turn ??= takeTurn()
             return Promise.race([turn, pause()])
           }
           // Refused by the browser.
-          locks.request(`${name}:ask:${n}`, { signal }, inTurn).catch(ask)
-          void pause(FIRST_WAIT_MS * 2 ** n).then(() => queue(n + 1))
+          locks.request(`${name}:ask:${first}`, { signal }, inTurn).catch(ask)
+          void pause(ms).then(() => {
+            if (turn || has !== had) return
+            first += 1
+            queue(ms * 2)
+          })
         }
 
         post({ after: has })
-        queue(0)
+        queue(FIRST_WAIT_MS)
       }),
 
     /** The session has ended. With `tell`, the others give nothing more of what was asked for so far. */

@@ -262,6 +262,29 @@ describe('a tab that asks and does not answer', () => {
     closeAll(...tabs)
   })
 
+  test.each([
+    ['a time-out shorter than the first wait', 1, { timeoutMs: FIRST_WAIT_MS - 80 }],
+    ['four that hang, and the time-out that is the default', 4, {}],
+  ])('hangs, %s: each attempt goes on from where the one before had come', async (_, stuck, times) => {
+    const world = modelWorld()
+    world.broker.answer = () => new Promise(() => {})
+    const hanging = many(stuck, () => world.openTab('alice', {}, { timeoutMs: HOUR, maxWaitMs: HOUR }))
+    for (const tab of hanging) {
+      watch(tab.token())
+      await settle()
+      await pass(FIRST_WAIT_MS * 2 ** stuck)
+    }
+    expect(world.seen).toHaveLength(stuck)
+    world.broker.answer = undefined
+    const tabs = many(3, () => world.openTab('alice', {}, times))
+    const seen = ask(tabs)
+    await settle()
+    await pass(15 * SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual(many(3, () => 'wyu_alice_1'))
+    expect(world.seen).toHaveLength(stuck + 1)
+    closeAll(...tabs, ...hanging)
+  })
+
   test('fails: the next one asks, and each has its own failure or a token', async () => {
     const world = modelWorld()
     let failures = 0

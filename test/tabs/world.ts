@@ -6,6 +6,7 @@ import {
   type GetTokenOptions,
   type TokenRequest,
   type TokenSource,
+  type TokenSourceOptions,
 } from '../../src/index.js'
 import { type AcrossTabsOptions, createAcrossTabs } from '../../src/tabs/across-tabs.js'
 import { modelBrowser, type Tab, type Weather } from './browser.js'
@@ -58,7 +59,11 @@ export function modelWorld(weather?: Weather) {
   const issued = new Map<string, Issued>()
   const broker: BrokerModel = { delayMs: 100, lifeS: 3600, answer: undefined, subOf: undefined }
 
-  const openTab = (user: TokenRequest['user'] = 'alice', options: Partial<AcrossTabsOptions> = {}) => {
+  const openTab = (
+    user: TokenRequest['user'] = 'alice',
+    options: Partial<AcrossTabsOptions> = {},
+    times: Pick<TokenSourceOptions, 'timeoutMs' | 'maxWaitMs'> = {},
+  ) => {
     const tab = model.openTab()
     pages.push(tab.browser)
     const fetchToken: FetchToken = (request) =>
@@ -88,7 +93,7 @@ export function modelWorld(weather?: Weather) {
         })
       })
     const across = createAcrossTabs({ fetchToken, scope: '', ...options } as AcrossTabsOptions, tab.browser)
-    const source: TokenSource = createTokenSource({ fetchToken: across, user })
+    const source: TokenSource = createTokenSource({ fetchToken: across, user, ...times })
     /** Here a source begins to listen to its page. */
     const ask = (request?: GetTokenOptions) => {
       const { addEventListener } = globalThis
