@@ -30,3 +30,6 @@ export function processMemory(): ProcessMemory {
   }
   return home[NAME]
 }
+
+/** Workers forbid to wait for what another request has opened; and whose request is cancelled never lands. */
+export const sharesFlights = () => !('WebSocketPair' in globalThis)

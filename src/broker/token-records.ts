@@ -1,10 +1,12 @@
-import type { ProcessMemory } from './process-memory.js'
+import { type ProcessMemory, sharesFlights } from './process-memory.js'
 import { newer, parseRecord, reusableMs, type TokenRecord } from './record.js'
 import { type GuardedStore, STORE_REST_MS, UNAVAILABLE } from './store.js'
-import { isThenable } from './within.js'
+import { isThenable, within } from './within.js'
 
 /** How long a lease lives. Longer than whoever has it may take. */
 export const LEASE_MS = 10_000
+/** How long `forget()` waits for the store. */
+export const FORGET_TIMEOUT_MS = 3_000
 /** How many users whose `forget()` the store has not taken are kept in mind; the oldest give way. */
 const MAX_UNHEARD = 10_000
 
@@ -130,14 +132,26 @@ export function createTokenRecords(
   }
 
   /** One after the other for a user, or an earlier one could have the last word. */
-  const telling = new Map<string, Promise<boolean>>()
+  const telling = new Map<string, { readonly forgotten: Forgotten; readonly told: Promise<boolean> }>()
   const unheard = new Map<string, Forgotten>()
   let timer: ReturnType<typeof setTimeout> | undefined
+  /** Until then, by the monotonic clock, the timer is believed to run: some runtimes drop it with the request that set it. */
+  let armedUntil = Number.NEGATIVE_INFINITY
 
-  function tell(owner: string, forgotten: Forgotten): Promise<boolean> {
-    const told = (telling.get(owner) ?? Promise.resolve(true)).then(() => tellStore(owner, forgotten))
-    telling.set(owner, told)
-    return told.finally(() => telling.get(owner) === told && telling.delete(owner))
+  /** Tells what was forgotten last, which does for all before it. */
+  async function tell(owner: string, forgotten: Forgotten): Promise<boolean> {
+    const earlier = sharesFlights() ? telling.get(owner) : undefined
+    if (earlier && earlier.forgotten.turn >= forgotten.turn) return earlier.told
+    if (earlier) {
+      await earlier.told
+      return tell(owner, forgotten)
+    }
+    const newest = forgottenOf(owner) ?? forgotten
+    const told = tellStore(owner, newest).finally(() => {
+      if (telling.get(owner)?.told === told) telling.delete(owner)
+    })
+    telling.set(owner, { forgotten: newest, told })
+    return told
   }
 
   async function tellStore(owner: string, forgotten: Forgotten): Promise<boolean> {
@@ -146,12 +160,21 @@ export function createTokenRecords(
     const write = store?.set(generationKey(owner), generation, generationMs, { isThere, isUrgent: true })
     const [isStored = true] = await Promise.all([write, store?.delete(recordKey(owner))])
     forgotten.isStored = isStored
-    if (isStored) unheard.delete(owner)
+    unheard.delete(owner)
+    if (!isStored) keepInMind(owner, forgotten)
     return isStored
   }
 
+  /** As the last one, so that nobody whom the store never takes keeps it from hearing of the others. */
+  function keepInMind(owner: string, forgotten: Forgotten) {
+    unheard.set(owner, forgotten)
+    const [oldest] = unheard.keys()
+    if (unheard.size > MAX_UNHEARD && oldest !== undefined) unheard.delete(oldest)
+    arm()
+  }
+
   async function tellAgain() {
-    timer = undefined
+    armedUntil = Number.NEGATIVE_INFINITY
     for (const [owner, forgotten] of unheard) {
       // Forgotten once more since, or so long ago that no token of then lives.
       if (forgottenOf(owner) !== forgotten) unheard.delete(owner)
@@ -161,7 +184,10 @@ export function createTokenRecords(
   }
 
   function arm() {
-    if (unheard.size === 0 || timer !== undefined) return
+    const now = performance.now()
+    if (unheard.size === 0 || now <= armedUntil) return
+    clearTimeout(timer)
+    armedUntil = now + 2 * STORE_REST_MS
     timer = setTimeout(() => void tellAgain().catch(() => {}), STORE_REST_MS)
     // A number where there is no Node.
     if (typeof timer === 'object') timer.unref()
@@ -198,12 +224,8 @@ export function createTokenRecords(
       const forgotten = { generation: crypto.randomUUID(), turn: ++memory.turn, isStored: false }
       memory.tokens.delete(recordKey(owner))
       memory.tokens.set(generationKey(owner), forgotten, generationMs)
-      if (await tell(owner, forgotten)) return true
-      unheard.set(owner, forgotten)
-      const [oldest] = unheard.keys()
-      if (unheard.size > MAX_UNHEARD && oldest !== undefined) unheard.delete(oldest)
-      arm()
-      return false
+      // Late is no: it goes on, and is told again if it fails.
+      return Promise.resolve(within(FORGET_TIMEOUT_MS, tell(owner, forgotten))).catch(() => false)
     },
     ...(store?.lease && {
       async lease(owner: string, generation: string | null, isLate: boolean) {

@@ -1,6 +1,7 @@
 import { type Ask, alsoRefused, type Decision, decide, type Plan } from './decide.js'
 import { createDigest, digest } from './digest.js'
 import { Problem } from './problem.js'
+import { sharesFlights } from './process-memory.js'
 import type { Profile } from './profile.js'
 import { remainingMs, type TokenRecord } from './record.js'
 import { STORE_TIMEOUT_MS } from './store.js'
@@ -52,9 +53,6 @@ interface Landing {
   /** False: another process had stored it meanwhile, and somebody may have been refused it since. */
   readonly isNew: boolean
 }
-
-/** Workers forbid to wait for what another request has opened; and whose request is cancelled never lands. */
-const sharesFlights = () => !('WebSocketPair' in globalThis)
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
