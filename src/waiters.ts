@@ -10,21 +10,21 @@ export function createWaiters() {
   const waiters = new Map<number, Waiter>()
   let last = 0
   const take = (id: number) => {
-    const waiter = waiters.get(id)
+    const waiter = waiters.get(id) as Waiter
     waiters.delete(id)
-    waiter?.stop()
+    waiter.stop()
     return waiter
   }
   return {
     areThere: () => waiters.size > 0,
-    hand: (id: number, token: string) => take(id)?.resolve(token),
-    reject: (id: number, error: unknown) => take(id)?.reject(error),
+    hand: (id: number, token: string) => take(id).resolve(token),
+    reject: (id: number, error: unknown) => take(id).reject(error),
     /** `begin` is told the number, and `leave`, when the caller aborts, that it is free again. */
     wait: (signal: AbortSignal | undefined, begin: (id: number) => void, leave: (id: number) => void) =>
       new Promise<string>((resolve, reject) => {
         const id = ++last
         const onAbort = () => {
-          take(id)?.reject(signal?.reason)
+          take(id).reject((signal as AbortSignal).reason)
           leave(id)
         }
         signal?.addEventListener('abort', onAbort)

@@ -131,6 +131,7 @@ export function stubPage() {
   vi.stubGlobal('navigator', navigator)
   vi.stubGlobal('addEventListener', page.addEventListener)
   vi.stubGlobal('removeEventListener', page.removeEventListener)
+  vi.stubGlobal('dispatchEvent', (event: Event) => page.dispatchEvent(event))
   return {
     counted,
     hide() {

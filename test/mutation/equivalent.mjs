@@ -40,4 +40,10 @@ export const EQUIVALENT = [
     becomes: 'msSince(token.asked, readClock()) <= token.freshMs',
     why: 'At that very moment the timer asks for a newer one.',
   },
+  {
+    file: 'src/waiters.ts',
+    code: '++last',
+    becomes: '--last',
+    why: 'Numbers of callers have to differ, no more.',
+  },
 ]

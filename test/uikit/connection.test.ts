@@ -69,6 +69,19 @@ test('an instance without getToken that was connected twice is restored', () => 
   expect(weavy).toEqual({ tokenFactory: own })
 })
 
+test('whoever disconnects twice ends its own connection only', () => {
+  vi.stubGlobal('reportError', vi.fn())
+  const own = async () => 'wyu_own'
+  const weavy: WeavyLike = { tokenFactory: own }
+  const source = openSource()
+  const [first, second] = [connectWeavy(source, weavy), connectWeavy(source, weavy)]
+  first()
+  first()
+  expect(weavy.tokenFactory).not.toBe(own)
+  second()
+  expect(weavy.tokenFactory).toBe(own)
+})
+
 test('connecting to a closed source says so, and changes nothing', () => {
   const source = openSource()
   source.close()
