@@ -5,7 +5,7 @@ import type { Flight } from './user-tokens.js'
 export interface ProcessMemory {
   /** The default store; beside a store of the app's, what this process knows while that one fails. */
   readonly tokens: TokenStore
-  /** The default store of profile digests. */
+  /** Which profile this process has sent last, as a digest. */
   readonly profiles: TokenStore
   /** The call to Weavy that is under way for a user. */
   readonly flights: Map<string, Flight>

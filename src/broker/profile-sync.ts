@@ -1,8 +1,9 @@
 import { digestOf } from '../wire.js'
 import { Problem } from './problem.js'
+import { sharesFlights } from './process-memory.js'
 import type { Profile } from './profile.js'
 import type { Report } from './report.js'
-import type { GuardedStore } from './store.js'
+import { type GuardedStore, type TokenStore, UNAVAILABLE } from './store.js'
 import type { WeavyApi } from './weavy-api.js'
 import { type Budget, TimeoutError } from './within.js'
 
@@ -14,22 +15,35 @@ export const PROFILE_SYNC_TIMEOUT_MS = 4_000
 /** Sends a profile to Weavy unless it is the one that was sent last. Never rejects: a token is worth more than a name. */
 export type ProfileSync = (uid: string, profile: Profile, budget: Budget) => Promise<void>
 
+/** What this process has sent last. */
+interface Sent {
+  readonly digest: string
+  /** What the store said after it. While that is so, nobody has sent another one. */
+  readonly stored: unknown
+}
+
 /** The same fields in another order are the same profile. */
 function sorted(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+/** @param store missing when the memory of the process is the store */
 export function createProfileSync(
   weavy: WeavyApi,
-  store: GuardedStore,
+  store: GuardedStore | undefined,
+  memory: TokenStore,
   keyOf: (uid: string) => string,
   report: Report,
 ): ProfileSync {
   const flights = new Map<string, { digest: string; landed: Promise<void> }>()
 
   async function send(uid: string, profile: Profile, digest: string) {
-    if ((await store.get(keyOf(uid))) === digest) return
+    const key = keyOf(uid)
+    const stored = store ? await store.get(key) : UNAVAILABLE
+    const sent = memory.get(key) as Sent | undefined
+    const isOwnWord = stored === UNAVAILABLE || stored === sent?.stored
+    if (stored === digest || (isOwnWord && sent?.digest === digest)) return
     try {
       await weavy.upsertUser(uid, profile)
     } catch (error) {
@@ -38,7 +52,10 @@ export function createProfileSync(
       // What Weavy does not take now it will not take tomorrow; it is sent again when the app has changed it.
       if (error.code !== 'request_refused') return
     }
-    await store.set(keyOf(uid), digest, PROFILE_MEMORY_MS)
+    // What another process has written meanwhile is there, too.
+    const isThere = (found: unknown) => found === digest || (found !== undefined && found !== stored)
+    const isStored = await store?.set(key, digest, PROFILE_MEMORY_MS, { isThere })
+    memory.set(key, { digest, stored: isStored ? digest : stored }, PROFILE_MEMORY_MS)
   }
 
   async function sync(uid: string, profile: Profile) {
@@ -51,7 +68,7 @@ export function createProfileSync(
     const landed = send(uid, profile, digest).finally(() => {
       if (flights.get(uid)?.landed === landed) flights.delete(uid)
     })
-    flights.set(uid, { digest, landed })
+    if (sharesFlights()) flights.set(uid, { digest, landed })
     await landed
   }
 
@@ -63,6 +80,8 @@ export function createProfileSync(
   }
 
   return async (uid, profile, budget) => {
+    // Server code may know no more than the uid. That says nothing about a name.
+    if (Object.keys(profile).length === 0) return
     // While profiles fail, a call that sees whether they work again holds nobody up.
     const isAwaited = weavy.takesProfiles(uid)
     const synced = sync(uid, profile)

@@ -134,8 +134,7 @@ export function createTokenBroker<Context = unknown>(
   const environment = () => ({ weavyUrl: weavyUrl(), apiKey: apiKey() })
   const tokens = createUserTokens(weavy, records, memory.flights, environment)
   const profileKeyOf = (uid: string) => `weavy-token-profile:${digest(`${weavyUrl()}/${uid}`)}`
-  const profileStore = guarded ?? guardStore(memory.profiles, report)
-  const profiles = createProfileSync(weavy, profileStore, profileKeyOf, report)
+  const profiles = createProfileSync(weavy, guarded, memory.profiles, profileKeyOf, report)
   const { answered, failed } = createEvents(checked.onEvent, report)
 
   const mountProblem = wrongMount()

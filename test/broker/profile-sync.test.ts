@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { BrokerUser } from '../../src/broker/index.js'
+import type { BrokerUser, TokenStore } from '../../src/broker/index.js'
 import { PROFILE_SYNC_TIMEOUT_MS } from '../../src/broker/profile-sync.js'
 import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
@@ -11,7 +11,10 @@ import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
 
-afterEach(() => vi.useRealTimers())
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
 
 function createStage(options = {}) {
   const profile: BrokerUser = { uid: 'u256', name: 'Ada', picture: 'https://app.example/ada.png' }
@@ -103,6 +106,99 @@ describe('syncProfile', () => {
     await ask(createStage({ store }).broker)
     expect(names()).toEqual(['Ada'])
     expect(JSON.stringify([...store])).not.toMatch(/Ada|picture/)
+  })
+
+  test('a user without a profile, as server code may give one, changes none', async () => {
+    const { broker } = createStage()
+    for (let i = 0; i < 3; i++) {
+      await ask(broker)
+      await broker.token({ uid: 'u256' })
+    }
+    expect(names()).toEqual(['Ada'])
+    expect(weavy.callsTo('PUT')).toHaveLength(1)
+  })
+
+  describe('with a store that does not work', () => {
+    const broken = () => Promise.reject(new Error('gone'))
+
+    test.each<[string, TokenStore]>([
+      ['fails', { get: broken, set: broken, delete: broken }],
+      [
+        'fails as Keyv does',
+        { get: async () => undefined, set: async () => false, delete: async () => false },
+      ],
+      ['takes no writes', { get: async () => undefined, set: async () => true, delete: async () => true }],
+    ])('one that %s costs one call per change', async (_, store) => {
+      const { broker, profile } = createStage({ store })
+      for (const name of ['Ada', 'Ada', 'Ada', 'Countess', 'Countess', 'Ada']) {
+        profile.name = name
+        await ask(broker)
+      }
+      expect(names()).toEqual(['Ada', 'Countess', 'Ada'])
+    })
+
+    test('one that has failed since: what it took is known, and what it missed is told when it works', async () => {
+      const entries = new Map<string, unknown>()
+      let isDown = false
+      const meet = async <T>(work: () => T) => (isDown ? broken() : work())
+      const store: TokenStore = {
+        get: (key) => meet(() => entries.get(key)),
+        set: (key, value) => meet(() => entries.set(key, value)),
+        delete: (key) => meet(() => entries.delete(key)),
+      }
+      const { broker, profile } = createStage({ store })
+      await ask(broker)
+      isDown = true
+      await ask(broker)
+      expect(names()).toEqual(['Ada'])
+      profile.name = 'Countess'
+      await ask(broker)
+      await ask(broker)
+      expect(names()).toEqual(['Ada', 'Countess'])
+      isDown = false
+      await ask(broker)
+      await ask(createStage({ store, user: () => profile }).broker)
+      expect(names()).toEqual(['Ada', 'Countess', 'Countess'])
+    })
+
+    test('one in which another process has written since is believed', async () => {
+      const entries = new Map<string, unknown>()
+      let isReadOnly = false
+      const store: TokenStore = {
+        get: async (key) => entries.get(key),
+        set: async (key, value) => void (isReadOnly || entries.set(key, value)),
+        delete: async (key) => void entries.delete(key),
+      }
+      const { broker, profile } = createStage({ store })
+      const other = createStage({ store })
+      other.profile.name = 'Countess'
+      isReadOnly = true
+      await ask(broker)
+      await ask(broker)
+      isReadOnly = false
+      await ask(other.broker)
+      await ask(broker)
+      expect(profile.name).toBe('Ada')
+      expect(names()).toEqual(['Ada', 'Countess', 'Ada'])
+    })
+  })
+
+  test('on Workers a request does not wait for the update of another, whose promise may never settle', async () => {
+    vi.stubGlobal('WebSocketPair', class {})
+    let updates = 0
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      if (init?.method !== 'PUT') return Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+      updates += 1
+      return updates === 1 ? new Promise<Response>(() => {}) : new Response('{}')
+    }
+    vi.useFakeTimers()
+    const { broker } = createStage({ fetch })
+    const cut = ask(broker)
+    while (updates < 1) await vi.advanceTimersByTimeAsync(0)
+    vi.clearAllTimers()
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(updates).toBe(2)
+    expect(cut).toBeInstanceOf(Promise)
   })
 
   test.each([500, 503, 429, 401, 404])(

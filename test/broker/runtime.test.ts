@@ -47,7 +47,7 @@ describe('a runtime without Node', () => {
       weavyUrl: 'https://acme.weavy.test',
       apiKey: 'wys_key',
       syncProfile: true,
-      user: () => ({ uid: toUid(1) }),
+      user: () => ({ uid: toUid(1), name: 'Ada' }),
     })
     for (const query of ['', '?refresh=true']) {
       const response = await broker.fetch(new Request(`https://app.example/api/token${query}`))
