@@ -24,8 +24,8 @@ export const EQUIVALENT = [
   },
   {
     file: 'src/machine/sending.ts',
-    code: 'lastFlight + 1',
-    becomes: 'lastFlight - 1',
+    code: 'machine.lastFlight + 1',
+    becomes: 'machine.lastFlight - 1',
     why: 'Numbers of flights have to differ, no more.',
   },
   {

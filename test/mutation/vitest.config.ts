@@ -25,11 +25,11 @@ export default defineConfig({
     sequence: { sequencer: ShortFirst },
     projects: [
       // These leave nothing behind, so that all run in one process, which is quicker by far.
-      project('core', ['test/*.test.ts', 'test/{machine,tabs,uikit,check,testing}/**/*.test.ts'], {
+      project('core', ['test/*.test.ts', 'test/{machine,tabs,uikit,testing}/**/*.test.ts'], {
         exclude: ['test/{docs,catalogue,zone}.test.ts'],
         isolate: false,
       }),
-      project('alone', ['test/zone.test.ts', 'test/broker/*.test.ts'], {
+      project('alone', ['test/zone.test.ts', 'test/{broker,check}/*.test.ts'], {
         exclude: ['test/broker/redis*.test.ts'],
       }),
       project('react', ['test/react/*.test.tsx'], { environment: 'jsdom' }),
