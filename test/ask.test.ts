@@ -94,6 +94,7 @@ describe('a Response', () => {
     expect(await outcome(async () => Response.json(GOOD))).toEqual(GOOD)
     expect(await outcome(async () => new Response(null, { status: 401 }))).toMatchObject({
       code: 'signed_out',
+      message: 'The token broker knows no signed-in user. Sign in again.',
       status: 401,
     })
     expect(await outcome(async () => new Response('<html>'))).toMatchObject({ code: 'bad_response' })

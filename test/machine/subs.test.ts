@@ -43,6 +43,7 @@ test.each<[string, Subs, Parameters<typeof learn>, Subs]>([
     [[], 'b', 's1', true],
     [given('b', 's1')],
   ],
+  ['and keeps the others', [heard('a', 's1')], [[], 'b', 's2', true], [given('b', 's2'), heard('a', 's1')]],
   ['no such thing from a broker', [given('a', 's1')], [[], 'b', 's1'], [heard('b', 's1'), given('a', 's1')]],
 ])('it learns %s', (_, subs, [, ...said], after) => {
   expect(learn(subs, ...said)).toEqual(after)

@@ -46,4 +46,10 @@ export const EQUIVALENT = [
     becomes: '--last',
     why: 'Numbers of callers have to differ, no more.',
   },
+  {
+    file: 'src/read-answer.ts',
+    code: '{ return undefined }',
+    becomes: '{}',
+    why: 'A function that returns nothing returns undefined.',
+  },
 ]
