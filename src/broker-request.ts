@@ -2,7 +2,7 @@ import type { Asked } from './ask.js'
 import { type Instant, msSince, readClock } from './clock.js'
 import { readAnswer } from './read-answer.js'
 import { badResponse, networkFailure, signInPage, unknownFailure } from './request-failure.js'
-import { originOf, pageOrigin, relativeUrl, secureUrl } from './token-url.js'
+import { pageOrigin, relativeUrl, secureUrl } from './token-url.js'
 import type { FetchToken, TokenRequest, TokenSourceOptions } from './types.js'
 import { isOffline } from './wake.js'
 
@@ -37,8 +37,8 @@ function createFetchToken(
   /** An unknown parameter meets no broker that would not know it. */
   let knowsDigests = false
   let lookedAt: Instant | undefined
-  /** Where a redirect last led to a token: that one is no way to a sign-in page. */
-  let movedTo = ''
+  /** It redirects to a broker, not to a sign-in page. */
+  let isMoved = false
 
   /** As text: `searchParams.set` throws in React Native. */
   const addressFor = ({ refresh, held, refused, sub }: TokenRequest): string => {
@@ -70,24 +70,23 @@ function createFetchToken(
     const init = checkedInit(typeof requestInit === 'function' ? await called(requestInit) : requestInit)
     asked.late = undefined
     if (signal.aborted) throw networkFailure(undefined)
-    const send = async (to: string, redirect: RequestRedirect) => fetch(to, { ...init, redirect, signal })
-    const response = await send(url, 'follow').catch(async (error) => {
-      const last = movedTo || url
+    const send = async (redirect: RequestRedirect) => fetch(url, { ...init, redirect, signal })
+    const response = await send('follow').catch(async (error) => {
       if (
         !signal.aborted &&
         !isOffline() &&
-        originOf(last) === origin &&
+        !isMoved &&
         !(lookedAt && msSince(lookedAt, readClock()) < SECOND_LOOK_MS)
       ) {
         lookedAt = readClock()
         // A sign-in page of another origin without CORS fails like a broken network.
-        const second = await send(last, 'manual').catch(() => undefined)
+        const second = await send('manual').catch(() => undefined)
         if (second?.type === 'opaqueredirect') throw signInPage()
       }
       throw networkFailure(error, hint)
     })
     const answer = await readAnswer(response, { url, hint })
-    movedTo = response.redirected ? response.url : ''
+    isMoved = response.redirected
     if (Object(answer).sub) knowsDigests = true
     return answer
   }

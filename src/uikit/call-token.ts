@@ -5,27 +5,33 @@ import type { Forbidden } from './forbidden.js'
 /** What became of the UIKit's wish for another token. */
 type Refusal = 'reported' | 'skipped'
 
+/** Marked whenever Weavy accepts a token. */
+const ACCEPTED = '200'
+
 /**
  * The token of one call, for the user for whom it began. A refusal names exactly the token that the call was handed.
  *
  * The UIKit takes a 403 for a dead token; a newer one changes nothing. So for a minute after a 403 no refusal costs a
  * refresh that is about the same resource, or the token that was good enough for the 403. Nor does one of the same
  * resource and token as a call that is just being sent again. And a resource that answers 401 to one new token after the
- * other is odd: until it is answered, or for a minute, it costs none.
+ * other is odd as soon as another one is answered: until it is answered itself, or for a minute, it costs none.
  *
  * @param resource what may be forbidden
+ * @param isUpload it asks for another token after a 401 only
  */
 export function createCallToken(
   source: SourceInternals,
   session: Session,
   forbidden: Forbidden,
   resource: string,
+  isUpload: boolean,
 ) {
   let token = ''
   let replayed = ''
   let refusal: Refusal | undefined
   let isHealed = false
   const odd = `401 ${resource}`
+  const isOdd = () => forbidden.has(odd) && forbidden.isLater(ACCEPTED, odd)
 
   const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
   const obtain = async (rejected?: string) => {
@@ -41,7 +47,8 @@ export function createCallToken(
     /** What the UIKit calls as `getToken`. */
     async get(refresh = false): Promise<string> {
       if (!refresh || isHealed) return obtain()
-      refusal = forbidden.has(resource, token, resource + token, odd) ? 'skipped' : 'reported'
+      const isForbidden = !isUpload && forbidden.has(resource, token, resource + token)
+      refusal = isForbidden || isOdd() ? 'skipped' : 'reported'
       if (refusal === 'skipped') return obtain()
       replayed = await obtain(token)
       forbidden.mark(resource + replayed, Infinity)
@@ -52,7 +59,7 @@ export function createCallToken(
      * handed instead had died with it.
      */
     async heal(): Promise<boolean> {
-      if (!refusal || isHealed || forbidden.has(odd)) return false
+      if (!refusal || isHealed || isOdd()) return false
       isHealed = true
       tell(401)
       return obtain(token).then(
@@ -66,6 +73,7 @@ export function createCallToken(
       else if (token && (status as number) < 400) {
         source.tellAccepted()
         forbidden.drop(odd)
+        forbidden.mark(ACCEPTED)
       }
       if (refusal !== 'reported') return
       forbidden.drop(resource + replayed)

@@ -38,7 +38,7 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
   const own: Methods = room.own
   const session = source.session()
   const { signal } = session
-  const token = createCallToken(source, session, room.forbidden, resourceOf(args))
+  const token = createCallToken(source, session, room.forbidden, resourceOf(args), name === 'upload')
   let isSent = false
 
   const fetchOptions = async (...options: unknown[]) => {

@@ -8,6 +8,7 @@ export function createForbidden() {
   const until = new Map<string, number>()
   return {
     has: (...keys: string[]): boolean => keys.some((key) => performance.now() < (until.get(key) as number)),
+    isLater: (key: string, than: string) => (until.get(key) as number) > (until.get(than) as number),
     drop: (key: string) => until.delete(key),
     mark(key: string, ms = FORBIDDEN_MS) {
       if (until.size > MAX_KEPT) until.clear()

@@ -44,6 +44,21 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
     expect(world.seen.map(({ status }) => status)).toEqual([401, 200])
   })
 
+  test('an upload is sent twice at most, also beside what is forbidden', async () => {
+    const world = createWorld()
+    const weavy = world.instance(uikit)
+    world.forbid('/api/secret')
+    void outcomeOf(weavy.fetch('/api/secret'))
+    await world.pass(SECOND)
+    world.revokeAll()
+    const call = outcomeOf(weavy.upload('/api/blobs', 'POST', 'file'))
+    await world.pass(SECOND)
+    expect(await call).toBe(200)
+    expect(
+      world.seen.filter(({ path }) => path.startsWith('/api/blobs')).map(({ status }) => status),
+    ).toEqual([401, 200])
+  })
+
   describe('after a 403', () => {
     const forbiddenPoll = async () => {
       const world = createWorld()
@@ -204,6 +219,21 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect(await ask('/api/odd')).toBe(200)
       world.revokeAll()
       expect(await ask('/api/odd')).toBe(200)
+    })
+
+    test('is not what a resource is that was given three dead tokens: the next call of it is healed', async () => {
+      const { world, weavy } = withOdd()
+      const paths = ['/api/user', '/api/apps', '/api/files']
+      for (const path of paths) world.forbid(path, 401)
+      const all = async () => {
+        const calls = Promise.all(paths.map((path) => outcomeOf(weavy.fetch(path))))
+        await world.pass(5 * SECOND)
+        return calls
+      }
+      expect(await all()).toEqual([401, 401, 401])
+      world.revokeAll()
+      for (const path of paths) world.forbid(path, 200)
+      expect(await all()).toEqual([200, 200, 200])
     })
 
     test('is looked into again after a minute', async () => {
