@@ -64,7 +64,8 @@ export interface GuardedStore {
   /**
    * Whether this caller has it; {@link UNAVAILABLE} when nobody knows. Missing when the store has none.
    *
-   * One that somebody else still has when it `isLate` is a failure: left behind, or the word of a client that swallows errors.
+   * One that somebody else still has when it `isLate`, longer than it may live, is a failure: left behind, or the word of a
+   * client that swallows errors.
    */
   lease?: (key: string, ttlMs: number, isLate: boolean) => Promise<boolean | typeof UNAVAILABLE>
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { type ProcessMemory, sharesFlights } from './process-memory.js'
 import { newer, parseRecord, reusableMs, type TokenRecord } from './record.js'
 import { type GuardedStore, STORE_REST_MS, UNAVAILABLE } from './store.js'
@@ -7,6 +8,8 @@ import { isThenable, within } from './within.js'
 export const LEASE_MS = 10_000
 /** How long `forget()` waits for the store. */
 export const FORGET_TIMEOUT_MS = 3_000
+/** How many leases of somebody else are kept in mind. */
+const MAX_TAKEN = 1_000
 /** How many users whose `forget()` the store has not taken are kept in mind; the oldest give way. */
 const MAX_UNHEARD = 10_000
 
@@ -44,15 +47,8 @@ export interface TokenRecords {
   write(record: TokenRecord, reading: Reading): Promise<void>
   /** Resolves to whether the store has taken it. Until then it is tried again, and holds in this process. */
   forget(owner: string): Promise<boolean>
-  /**
-   * Missing when the store has none. `release` is undefined when somebody else has the lease: never when it `isLate`, because
-   * the caller has waited as long as he can.
-   */
-  lease?: (
-    owner: string,
-    generation: string | null,
-    isLate: boolean,
-  ) => Promise<{ release?: () => Promise<void> }>
+  /** Missing when the store has none. `release` is undefined when somebody else has the lease. */
+  lease?: (owner: string, generation: string | null) => Promise<{ release?: () => Promise<void> }>
 }
 
 /**
@@ -131,6 +127,8 @@ export function createTokenRecords(
     saved().catch(() => {})
   }
 
+  /** Leases of somebody else: since when this process is told so without a pause, and when it was told last. */
+  const taken = new LRUCache<string, { readonly since: number; readonly last: number }>({ max: MAX_TAKEN })
   /** One after the other for a user, or an earlier one could have the last word. */
   const telling = new Map<string, { readonly forgotten: Forgotten; readonly told: Promise<boolean> }>()
   const unheard = new Map<string, Forgotten>()
@@ -228,10 +226,15 @@ export function createTokenRecords(
       return Promise.resolve(within(FORGET_TIMEOUT_MS, tell(owner, forgotten))).catch(() => false)
     },
     ...(store?.lease && {
-      async lease(owner: string, generation: string | null, isLate: boolean) {
+      async lease(owner: string, generation: string | null) {
         const name = `weavy-token-lease:${owner}:${generation ?? ''}`
-        const isMine = await store.lease?.(name, LEASE_MS, isLate)
+        const now = performance.now()
+        const before = taken.get(name)
+        const since = before && now - before.last <= LEASE_MS ? before.since : now
+        taken.set(name, { since, last: now })
+        const isMine = await store.lease?.(name, LEASE_MS, now - since > LEASE_MS)
         if (isMine === false) return {}
+        taken.delete(name)
         // Without an answer nobody has it, and this process goes on as it would without leases.
         return { release: async () => void (isMine === true && (await store.delete(name))) }
       },

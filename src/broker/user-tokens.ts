@@ -15,8 +15,6 @@ export const FLIGHT_TIMEOUT_MS = 9_500
 const WRITE_UNTIL_MS = FLIGHT_TIMEOUT_MS - STORE_TIMEOUT_MS - 100
 /** How often a process looks whether the one that has the lease has written. */
 export const LEASE_POLL_MS = 50
-/** How long it waits for that. What is left of a request's time is for its own call. */
-export const LEASE_WAIT_MS = 5_000
 
 /** A token, and how it came. */
 export interface Outcome {
@@ -109,8 +107,7 @@ export function createUserTokens(
   async function issueWithLease(flight: Flight, request: Request, first: Reading): Promise<Landing> {
     const { owner, key, ask } = request
     for (let reading = first; ; ) {
-      const isLate = performance.now() - flight.startedAt >= LEASE_WAIT_MS
-      const lease = await records.lease?.(owner, reading.generation, isLate)
+      const lease = await records.lease?.(owner, reading.generation)
       reading = await records.read(owner, key)
       try {
         const decision = decide(reading.record, ask, Date.now())
