@@ -1,7 +1,7 @@
 import { describeError } from './describe-error.js'
 import { Problem } from './problem.js'
 import type { Report } from './report.js'
-import { isThenable } from './within.js'
+import { isUnawaited } from './within.js'
 
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_MAX_AGE = 600
@@ -76,8 +76,7 @@ export function createAccessPolicy(
     if (origin === null || origin === 'null' || !allowedOrigins) return false
     try {
       const answer: unknown = allowedOrigins(origin)
-      // Nobody waits for it, and that it rejects must not end the process.
-      if (isThenable(answer)) answer.then(undefined, () => {})
+      isUnawaited(answer)
       // A promise is truthy, and would let everybody in.
       if (typeof answer !== 'boolean')
         tellOnce('allowedOrigins() must answer true or false at once, no promise.')

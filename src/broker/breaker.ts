@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { Problem } from './problem.js'
 import type { Report } from './report.js'
 import { DEFAULT_RETRY_AFTER } from './weavy-failure.js'
@@ -87,20 +88,13 @@ export interface Breaker {
  * others counts for these, too, and a success of anybody is one for all.
  */
 export function createBreaker({ maxCallMs, isStrict, name }: BreakerOptions, report: Report): Breaker {
-  const doubted = new Set<string>()
+  const doubted = new LRUCache<string, true>({ max: MAX_DOUBTED })
   const health = { others: UP, doubted: UP }
   const all = () => Object.values(health)
   /** Codes that are in the log. */
   let told = new Set<Problem['code']>()
   /** Requests that failed or were turned away. */
   let failures = 0
-
-  function doubt(uid: string) {
-    doubted.delete(uid)
-    doubted.add(uid)
-    const [oldest] = doubted
-    if (doubted.size > MAX_DOUBTED && oldest !== undefined) doubted.delete(oldest)
-  }
 
   function noteAnswer(uid: string, began: number) {
     doubted.delete(uid)
@@ -126,7 +120,7 @@ export function createBreaker({ maxCallMs, isStrict, name }: BreakerOptions, rep
     const isForAll = problem.scope === 'everybody' || (group === 'others' && next.status === 'down')
     const rest = group === 'others' ? 'doubted' : 'others'
     if (isForAll) health[rest] = failed(health[rest], call, now, true)
-    if (problem.scope === 'unclear') doubt(uid)
+    if (problem.scope === 'unclear') doubted.set(uid, true)
     failures += 1
     const isTold = told.has(problem.code)
     told.add(problem.code)

@@ -6,7 +6,7 @@ import { Problem } from './problem.js'
 import { RESERVED_FIELDS } from './profile.js'
 import { defaultLog } from './report.js'
 import type { TokenStore } from './store.js'
-import { isThenable } from './within.js'
+import { isUnawaited } from './within.js'
 
 /** Seconds. */
 const DEFAULT_EXPIRES_IN = 3_600
@@ -55,11 +55,8 @@ function asked<T, Checked>(name: string, value: T | (() => T), check: (value: T)
   }
   return () => {
     const value = answer()
-    if (isThenable(value)) {
-      // Nobody waits for it, and that it rejects must not end the process.
-      value.then(undefined, () => {})
+    if (isUnawaited(value))
       throw new Problem('broker_failed', `${name}() must return a string at once, no promise.`)
-    }
     if (last && last.value === value) return last.checked
     try {
       last = { value, checked: check(value) }

@@ -1,6 +1,6 @@
 import { describeError } from './describe-error.js'
 import type { Outcome } from './user-tokens.js'
-import { isThenable } from './within.js'
+import { isUnawaited } from './within.js'
 
 /**
  * What happened to one request, `broker.token()` included. Plain, frozen objects for any telemetry library; no token, API
@@ -50,8 +50,7 @@ export function createEvents(
   function tell(event: BrokerEvent) {
     if (!onEvent) return
     try {
-      const told = onEvent(Object.freeze(event))
-      if (isThenable(told)) told.then(undefined, rescue)
+      isUnawaited(onEvent(Object.freeze(event)), rescue)
     } catch (error) {
       rescue(error)
     }

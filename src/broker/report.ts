@@ -1,4 +1,4 @@
-import { isThenable } from './within.js'
+import { isUnawaited } from './within.js'
 
 const PREFIX = 'weavy-token broker: '
 const CURE =
@@ -29,8 +29,7 @@ export function createReport(log: (line: string) => unknown): Report {
   return (text) => {
     const line = PREFIX + text
     try {
-      const written = log(line)
-      if (isThenable(written)) written.then(undefined, () => rescue(line))
+      isUnawaited(log(line), () => rescue(line))
     } catch {
       rescue(line)
     }

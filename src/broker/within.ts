@@ -7,6 +7,13 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
+/** Whether that is a promise. Nobody waits for it, so `onRejected` keeps its failure from ending the process. */
+export function isUnawaited(value: unknown, onRejected: (error: unknown) => void = () => {}): boolean {
+  if (!isThenable(value)) return false
+  value.then(undefined, onRejected)
+  return true
+}
+
 /** For what a process that was busy has not sent or not read yet, while its timers ran. */
 const GRACE_MS = 200
 /** A timer that rings so much too late says that the process was busy. */

@@ -64,18 +64,21 @@ const NO_COOKIES = [
   'warn: A preflight of --origin is answered',
 ]
 
+const ourBroker = () =>
+  createTokenBroker({
+    weavyUrl: weavy.url,
+    apiKey: weavy.apiKey,
+    allowedOrigins: [APP],
+    user: (request) => {
+      const uid = userOf(request)
+      return uid ? { uid } : null
+    },
+    log: () => {},
+  })
+
 describe('our own broker', () => {
   test('keeps every promise', async () => {
-    const broker = createTokenBroker({
-      weavyUrl: weavy.url,
-      apiKey: weavy.apiKey,
-      allowedOrigins: [APP],
-      user: (request) => {
-        const uid = userOf(request)
-        return uid ? { uid } : null
-      },
-      log: () => {},
-    })
+    const broker = ourBroker()
     const found = await check(await serve(broker.fetch))
     expect(brief(found, 'warn', 'fail', 'skip')).toEqual([])
     expect(found.length).toBeGreaterThan(19)
@@ -133,16 +136,7 @@ describe('sub, held and refused', () => {
 describe('redirects', () => {
   /** A broker that answers at `/api/token/` only, as frameworks do that want a slash at the end. */
   const withSlash = (headers: Record<string, string> = {}) => {
-    const broker = createTokenBroker({
-      weavyUrl: weavy.url,
-      apiKey: weavy.apiKey,
-      allowedOrigins: [APP],
-      user: (request) => {
-        const uid = userOf(request)
-        return uid ? { uid } : null
-      },
-      log: () => {},
-    })
+    const broker = ourBroker()
     return serve(async (request) => {
       const { pathname, search } = new URL(request.url)
       return pathname.endsWith('/')
