@@ -43,7 +43,6 @@ export function createCallToken(
   }
   return {
     isAsked: () => token !== '',
-    isRefused: () => refusal !== undefined,
     /** What the UIKit calls as `getToken`. */
     async get(refresh = false): Promise<string> {
       if (!refresh || isHealed) return obtain()
@@ -55,17 +54,14 @@ export function createCallToken(
       return replayed
     },
     /**
-     * After a last 401: whether there is a newer token for the call. Its refusal was taken for a 403, or what it was
+     * After a last 401: a newer token for the call, if there is one. Its refusal was taken for a 403, or what it was
      * handed instead had died with it.
      */
-    async heal(): Promise<boolean> {
-      if (!refusal || isHealed || isOdd()) return false
+    async heal(): Promise<string | void> {
+      if (!refusal || isHealed || isOdd()) return
       isHealed = true
       tell(401)
-      return obtain(token).then(
-        () => true,
-        () => false,
-      )
+      return obtain(token).catch(() => {})
     },
     /** The call was answered with that status, or failed. */
     end(status: number | undefined) {

@@ -82,7 +82,7 @@ export async function call(room: Room, name: CallName, args: any[]): Promise<any
     return answer
   } catch (error) {
     expectLasting(session)
-    if (isSent || token.isRefused() || (error as Error)?.name !== 'TypeError') throw error
+    if (isSent || (error as Error)?.name !== 'TypeError') throw error
     // Nothing was sent. What fails for the instance, too, is the caller's mistake.
     const answer = await own[name]?.apply(weavy, args)
     room.misfit()

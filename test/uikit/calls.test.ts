@@ -72,13 +72,16 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       return { world, weavy, poll }
     }
 
-    test('the same resource, polled for a minute, costs one refresh', async () => {
+    test.each([
+      [59, 1],
+      [119, 2],
+    ])('the same resource, polled for %i seconds, costs a refresh a minute', async (seconds, refreshes) => {
       const { world, poll } = await forbiddenPoll()
-      for (let n = 0; n < 59; n++) {
+      for (let n = 0; n < seconds; n++) {
         expect(await poll()).toBe(403)
         await world.pass(SECOND)
       }
-      expect(world.refreshes).toBe(1)
+      expect(world.refreshes).toBe(refreshes)
     })
 
     test('five at once cost one refresh', async () => {
@@ -190,6 +193,36 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       const { world, ask } = withOdd()
       for (let n = 0; n < 59; n++) expect([await ask('/api/odd'), await ask('/api/user')]).toEqual([401, 200])
       expect(world.refreshes).toBe(2)
+      // Four times to find out, later as often as the UIKit itself sends it.
+      expect(world.seen.filter(({ path }) => path === '/api/odd').length).toBe(4 + 58 * 2)
+    })
+
+    test('is not sent again when the second refresh fails', async () => {
+      const { world, weavy } = withOdd()
+      void outcomeOf(weavy.fetch('/api/odd?delay=100'))
+      await world.pass(150)
+      world.isBrokerDown = true
+      await world.pass(30 * SECOND)
+      expect(world.seen.map(({ status }) => status)).toEqual([401, 401])
+    })
+
+    test('is none that was answered with the third token', async () => {
+      const { world, weavy, ask } = withOdd()
+      const call = outcomeOf(weavy.fetch('/api/odd?delay=100'))
+      await world.pass(150)
+      world.forbid('/api/odd', 200)
+      await world.pass(SECOND)
+      expect([await call, await ask('/api/user')]).toEqual([200, 200])
+      world.revokeAll()
+      expect(await ask('/api/odd')).toBe(200)
+    })
+
+    test('is not believed because another request was answered with 400', async () => {
+      const { world, ask } = withOdd()
+      world.forbid('/api/apps', 400)
+      for (let n = 0; n < 2; n++)
+        expect([await ask('/api/odd', 9 * SECOND), await ask('/api/apps')]).toEqual([401, 400])
+      expect(world.refreshes).toBe(4)
     })
 
     test('and another one, in turns, cost two refreshes each', async () => {
@@ -236,10 +269,12 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect(await all()).toEqual([200, 200, 200])
     })
 
-    test('is looked into again after a minute', async () => {
+    test('is looked into again after a minute, however often it is asked for', async () => {
       const { world, ask } = withOdd()
-      expect(await ask('/api/odd')).toBe(401)
-      await world.pass(60 * SECOND)
+      for (let n = 0; n < 7; n++) {
+        expect([await ask('/api/odd'), await ask('/api/user')]).toEqual([401, 200])
+        await world.pass(8 * SECOND)
+      }
       world.forbid('/api/odd', 200)
       world.revokeAll()
       expect(await ask('/api/odd')).toBe(200)

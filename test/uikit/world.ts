@@ -34,6 +34,7 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
     seen,
     refreshes: 0,
     brokerMs: 0,
+    isBrokerDown: false,
     revokeAll: () => alive.clear(),
     /** That resource answers so to every living token. */
     forbid: (path: string, status = 403) => denied.set(path, status),
@@ -57,6 +58,7 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
     user: 'alice',
     fetchToken: async ({ refresh, user }) => {
       if (world.brokerMs) await new Promise((resolve) => setTimeout(resolve, world.brokerMs))
+      if (world.isBrokerDown) throw new TypeError('Failed to fetch')
       if (refresh) world.refreshes += 1
       const old = refresh ? undefined : stored.get(String(user))
       return { access_token: old ?? world.issue(String(user)), expires_in: 3600 }
