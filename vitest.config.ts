@@ -12,14 +12,14 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
   test: { testTimeout: 30_000, expect: { poll: { timeout: 20_000 } }, ...test },
 })
 
-/** By default Vitest leaves one core to others, which on two is half of them. */
-const UNIT = { maxWorkers: '100%' }
-
 /**
- * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
- * pass, so two files run at once beside one page of each engine, whatever the machine.
+ * Most of their time the files that need a browser or the built package wait for seconds to pass, so three run at once
+ * beside one page of each engine, whatever the machine.
  */
-const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
+const WORKERS = { maxWorkers: 3 }
+
+/** The unit tests, whose clocks are their own, take what the others leave of a core. */
+const UNIT = { ...WORKERS, setupFiles: ['test/yield.ts'] }
 
 /**
  * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
@@ -61,20 +61,20 @@ export default defineConfig({
           name: 'react-18',
           environment: 'jsdom',
           include: ['test/react/**/*.test.tsx'],
-          setupFiles: ['test/react/react-18.ts'],
+          setupFiles: [...UNIT.setupFiles, 'test/react/react-18.ts'],
           env: { REACT_VERSION: '18.0.0' },
         },
         { alias: [{ find: /^(react|react-dom)(?=\/|$)/, replacement: '$1-18' }] },
       ),
 
       project({
-        ...WAITING,
+        ...WORKERS,
         name: 'redis',
         environment: 'node',
         include: ['test/broker/redis*.test.ts'],
       }),
       project({
-        ...WAITING,
+        ...WORKERS,
         name: 'package',
         environment: 'node',
         include: ['test/package/**/*.test.ts'],
@@ -82,21 +82,21 @@ export default defineConfig({
       }),
       // Pages that are driven from outside: navigation, several tabs.
       project({
-        ...WAITING,
+        ...WORKERS,
         name: 'pages',
         environment: 'node',
         include: ['test/pages/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...WAITING,
+        ...WORKERS,
         name: 'tabs',
         environment: 'node',
         include: ['test/pages/tabs/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...WAITING,
+        ...WORKERS,
         name: 'demo',
         environment: 'node',
         include: ['test/demo/**/*.test.ts'],
@@ -107,12 +107,12 @@ export default defineConfig({
 
       // Every file of test/browser runs in each engine: `--project chromium` and so on.
       engines(ENGINES, {
-        ...WAITING,
+        ...WORKERS,
         name: 'engines',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
-      oldUikits({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
+      oldUikits({ ...WORKERS, name: 'old-uikits', include: [OLD_UIKITS] }),
     ],
   },
 })

@@ -32,7 +32,9 @@ test('an instance without getToken gets the plain factory, and the app is told',
 test('what is no Weavy instance, or a destroyed one, is a TypeError', () => {
   const source = sourceOfTokens()
   for (const weavy of [undefined, null, 'weavy', {}, { tokenFactory: undefined, isDestroyed: true }])
-    expect(() => connectWeavy(source, weavy as WeavyLike)).toThrow(TypeError)
+    expect(() => connectWeavy(source, weavy as WeavyLike)).toThrow(
+      new TypeError('weavy must be a living Weavy instance, or a defined <wy-context>'),
+    )
   source.close()
 })
 

@@ -57,11 +57,11 @@ export function createCallToken(
      * After a last 401: a newer token for the call, if there is one. Its refusal was taken for a 403, or what it was
      * handed instead had died with it.
      */
-    async heal(): Promise<string | void> {
-      if (!refusal || isHealed || isOdd()) return
+    async heal(): Promise<string | undefined> {
+      if (!refusal || isHealed || isOdd()) return undefined
       isHealed = true
       tell(401)
-      return obtain(token).catch(() => {})
+      return obtain(token).catch(() => undefined)
     },
     /** The call was answered with that status, or failed. */
     end(status: number | undefined) {

@@ -22,7 +22,7 @@ const hashOf = (text: string) =>
     })
     .join('.')
 
-const ownerOf = ({ user }: Session) => (user === undefined ? '' : hashOf(String(user)))
+const ownerOf = ({ user }: Session) => hashOf(String(user))
 
 /** Some browsers throw where storage is blocked. */
 function withStorage<T>(use: (storage: Storage) => T): T | undefined {
@@ -35,9 +35,7 @@ function withStorage<T>(use: (storage: Storage) => T): T | undefined {
 
 const keysOf = (storage: Storage) => Object.keys(storage).filter((key) => key.startsWith(CONTENT))
 
-const own = (storage: Storage, session: Session) => {
-  if (session.user !== null) storage.setItem(OWNER, ownerOf(session))
-}
+const own = (storage: Storage, session: Session) => storage.setItem(OWNER, ownerOf(session))
 
 const empty = (storage: Storage) => {
   for (const key of [...keysOf(storage), OWNER]) storage.removeItem(key)
@@ -94,6 +92,7 @@ export function createContent(weavy: WeavyLike) {
     /** Drops what an earlier page left behind for another user, before it is shown. */
     async claim(session: Session) {
       const isForeign = withStorage((storage) => {
+        // What was kept while nobody was signed in is nobody's.
         if (session.user !== null && storage.getItem(OWNER) === ownerOf(session)) return false
         if (keysOf(storage).length) return true
         own(storage, session)

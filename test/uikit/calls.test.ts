@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { TokenSource } from '../../src/index.js'
+import { internalsOf } from '../../src/internals.js'
 import { UIKITS } from './real-client.js'
 import { createWorld, outcomeOf } from './world.js'
 
@@ -165,6 +167,43 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect([world.refreshes, await quick]).toEqual([1, 403])
       await world.pass(60 * SECOND)
       expect(await slow).toBe(403)
+    })
+
+    test('another method of its path is looked into when the token is new, and however it is asked for, the same is not', async () => {
+      const { world, weavy } = await forbiddenPoll()
+      vi.spyOn(console, 'warn').mockImplementation(() => {})
+      onTestFinished(() => void vi.restoreAllMocks())
+      const calls = {
+        nothing: () => weavy.fetch('/api/secret'),
+        method: () => weavy.fetch('/api/secret?page=2', { method: 'GET' }),
+        options: () => weavy.fetch('/api/secret#top', { cache: 'reload' }),
+        remove: () => weavy.fetch('/api/secret', { method: 'DELETE' }),
+        get: () => weavy.get('/api/secret'),
+        post: () => weavy.post('/api/secret', 'PATCH'),
+        'post again': () => weavy.post('/api/secret', 'PUT'),
+      }
+      const costs: Record<string, number> = {}
+      for (const [name, call] of Object.entries(calls)) {
+        // A token that was good for no 403 yet.
+        world.revokeAll()
+        const other = outcomeOf(weavy.fetch('/api/user'))
+        await world.pass(10 * SECOND)
+        expect(await other).toBe(200)
+        const before = world.refreshes
+        const outcome = outcomeOf(call())
+        await world.pass(SECOND)
+        expect(await outcome).toBe(403)
+        costs[name] = world.refreshes - before
+      }
+      expect(costs).toEqual({
+        nothing: 1,
+        method: 0,
+        options: 0,
+        remove: 1,
+        get: 0,
+        post: 1,
+        'post again': 1,
+      })
     })
 
     test('another user’s first 403 is looked into again', async () => {
@@ -358,6 +397,54 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect(unhandled).not.toHaveBeenCalled()
     },
   )
+
+  test('an upload ends on the wire with its user, where the version can end one', async () => {
+    const world = createWorld()
+    const weavy = world.instance(uikit)
+    const call = outcomeOf(weavy.upload('/api/blobs?delay=1000', 'POST', 'file'))
+    await world.pass(SECOND / 2)
+    world.source.setUser('bob')
+    await world.pass(SECOND)
+    expect(await call).toBe('superseded')
+    const cannotAbort = uikit === 'uikit-web-25' || uikit === 'uikit-web-27'
+    expect(world.seen.map(({ status }) => status)).toEqual([cannotAbort ? 200 : 0])
+  })
+
+  test('what they write of the instance is written', async () => {
+    const world = createWorld()
+    const weavy = world.instance(uikit)
+    weavy.serverState = 'unknown'
+    const call = outcomeOf(weavy.fetch('/api/user?delay=100'))
+    await world.pass(50)
+    expect(weavy.networkStateIsPending).toBe(true)
+    await world.pass(SECOND)
+    expect([await call, weavy.networkStateIsPending, weavy.serverState]).toEqual([200, false, 'ok'])
+  })
+
+  test('options without a token are the UIKit’s own', async () => {
+    const reportError = vi.fn()
+    const world = createWorld()
+    vi.stubGlobal('reportError', reportError)
+    const weavy = world.instance(uikit)
+    const options = await weavy.fetchOptions({ method: 'PUT' }, false)
+    expect(options).toMatchObject({ method: 'PUT' })
+    expect(options.signal).toBeUndefined()
+    expect(new Headers(options.headers).has('authorization')).toBe(false)
+    expect(reportError).not.toHaveBeenCalled()
+  })
+
+  test('leave no listener on the session', async () => {
+    const world = createWorld()
+    const weavy = world.instance(uikit)
+    const { signal } = internalsOf(world.source).session()
+    const before = getEventListeners(signal, 'abort').length
+    for (const call of [weavy.fetch('/api/user'), weavy.upload('/api/blobs', 'POST', 'file')]) {
+      const outcome = outcomeOf(call)
+      await world.pass(SECOND)
+      expect(await outcome).toBe(200)
+    }
+    expect(getEventListeners(signal, 'abort').length).toBe(before)
+  })
 
   test('onRefused is told 401 or 403, as Weavy said', async () => {
     const onRefused = vi.fn()

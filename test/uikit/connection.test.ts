@@ -166,6 +166,56 @@ test('a source that a listener closes while it switches gives the instance back'
   expect(weavy.disconnect).toHaveBeenCalled()
 })
 
+test('a source that a neighbour closes while it switches gives the instance back', () => {
+  const source = openSource('alice')
+  connectWeavy(source, createInstance({ reset: async () => source.close() }))
+  const weavy = createInstance()
+  const { getToken } = weavy
+  connectWeavy(source, weavy)
+  source.setUser('bob')
+  expect(weavy.getToken).toBe(getToken)
+})
+
+test('a call that the UIKit never settles is over with its user', async () => {
+  const source = openSource('alice')
+  const weavy = createInstance({
+    async fetch(this: WeavyLike) {
+      await this.getToken?.()
+      return new Promise(() => {})
+    },
+  })
+  connectWeavy(source, weavy)
+  const call = weavy.fetch('/api/user')
+  const outcome = expect(call).rejects.toMatchObject({ code: 'superseded' })
+  await source.getToken()
+  source.setUser('bob')
+  await outcome
+})
+
+test('a destroyed instance is connected no more, and destroyed as it destroys itself', async () => {
+  const source = openSource('alice')
+  const destroy = vi.fn(function (this: { isDestroyed: boolean }) {
+    this.isDestroyed = true
+  })
+  const weavy = createInstance({ destroy, isDestroyed: false }) as ReturnType<typeof createInstance> & {
+    destroy(): void
+  }
+  const { getToken, fetch } = weavy
+  connectWeavy(source, weavy)
+  expect(weavy.getToken).not.toBe(getToken)
+  weavy.destroy()
+  expect(weavy).toMatchObject({ isDestroyed: true, destroy, getToken, fetch })
+  source.setUser('bob')
+  expect(weavy.disconnect).not.toHaveBeenCalled()
+})
+
+test('nothing is added to an instance that it does not have', () => {
+  const weavy = createInstance()
+  const names = Object.keys(weavy)
+  connectWeavy(openSource('alice'), weavy)
+  expect(Object.keys(weavy)).toEqual(names)
+})
+
 describe('content that an earlier page left in sessionStorage', () => {
   const CONTENT = 'WEAVY_QUERY_OFFLINE_CACHE'
   const visit = async (user: string | null | undefined) => {
@@ -181,11 +231,12 @@ describe('content that an earlier page left in sessionStorage', () => {
     ['is kept for the same user', 'alice', 'alice', true],
     ['is dropped for another', 'alice', 'bob', false],
     ['is dropped for nobody', 'alice', null, false],
+    ['is dropped when it was nobody’s', null, null, false],
     ['is kept while the broker decides', undefined, undefined, true],
     ['is dropped when a user is named', undefined, 'alice', false],
   ])('%s', async (_, before, after, isKept) => {
     const kept = stubStorage()
-    await visit(before)
+    expect(await visit(before)).toBe(0)
     kept[CONTENT] = 'hers'
     kept['of the app'] = 'stays'
     expect(await visit(after)).toBe(isKept ? 0 : 1)
@@ -207,6 +258,45 @@ describe('content that an earlier page left in sessionStorage', () => {
     await vi.advanceTimersByTimeAsync(2000)
     expect(kept[CONTENT]).toBeUndefined()
     expect(JSON.stringify(kept)).not.toMatch(/alice|bob/)
+  })
+
+  test.each([
+    [undefined, 1200],
+    [5000, 5200],
+  ])('is dropped as late as the UIKit writes it: a staleTime of %s', async (staleTime, ms) => {
+    vi.useFakeTimers()
+    const kept = stubStorage()
+    const source = openSource('alice')
+    connectWeavy(source, createInstance({ staleTime }))
+    source.setUser('bob')
+    await vi.advanceTimersByTimeAsync(ms)
+    kept[CONTENT] = 'written late'
+    await vi.advanceTimersByTimeAsync(100)
+    expect(kept[CONTENT]).toBeUndefined()
+    kept[CONTENT] = 'bob’s'
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(kept[CONTENT]).toBe('bob’s')
+  })
+
+  test.each([
+    ['is dropped again where a version without reset() has restored it', false, 2],
+    ['is left alone after disconnect()', true, 1],
+  ])('%s', async (_, isLeft, times) => {
+    const kept = stubStorage()
+    kept[CONTENT] = 'somebody’s'
+    const cancelQueries = vi.fn(async () => {})
+    const getMutationCache = () => ({ getAll: () => [], remove() {} })
+    const queryClient = { cancelQueries, resetQueries: async () => {}, getMutationCache }
+    const disconnect = connectWeavy(
+      openSource('alice'),
+      createInstance({ reset: undefined, queryClient }) as unknown as WeavyLike,
+    )
+    for (let microtasks = 0; microtasks < 15; microtasks++) await undefined
+    expect(cancelQueries).toHaveBeenCalledTimes(1)
+    if (isLeft) disconnect()
+    for (let microtasks = 0; microtasks < 15; microtasks++) await undefined
+    expect(cancelQueries).toHaveBeenCalledTimes(times)
+    disconnect()
   })
 
   test('a storage that is blocked hinders nothing', async () => {
@@ -284,6 +374,33 @@ describe('the self-check', () => {
     })
     await expect(weavy.fetch('no url')).rejects.toThrow(TypeError)
     expect(reportError).not.toHaveBeenCalled()
+  })
+
+  test.each([undefined, null, 'offline', new Error('offline')])(
+    'what a method throws is thrown, and it is not called again (%s)',
+    async (thrown) => {
+      const fetch = vi.fn(async () => {
+        throw thrown
+      })
+      const { weavy, reportError } = connectedWith({ fetch })
+      await expect(weavy.fetch('/').catch((error) => ({ error }))).resolves.toEqual({ error: thrown })
+      expect(fetch).toHaveBeenCalledTimes(1)
+      expect(reportError).not.toHaveBeenCalled()
+    },
+  )
+
+  test('a method that resolves with nothing resolves with nothing', async () => {
+    const { weavy } = connectedWith({
+      async fetch(this: WeavyLike) {
+        await this.getToken?.()
+      },
+    })
+    expect(await weavy.fetch('/')).toBeUndefined()
+  })
+
+  test('is silent where there is nobody to tell', () => {
+    vi.stubGlobal('reportError', undefined)
+    expect(() => connectWeavy(openSource('alice'), { tokenFactory: undefined })).not.toThrow()
   })
 
   test('a request that failed on the network is not sent twice', async () => {

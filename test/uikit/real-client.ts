@@ -14,6 +14,8 @@ export interface RealClient extends WeavyLike {
   upload(url: string, method: string, body: string, ...rest: unknown[]): Promise<Response>
   fetchOptions(options?: RequestInit, authorized?: boolean): Promise<RequestInit>
   getToken(refresh?: boolean): Promise<string>
+  get(url: string): Promise<Response>
+  post(url: string, method: string): Promise<Response>
 }
 
 type Exports = Record<string, unknown>
