@@ -61,7 +61,8 @@ const aboutStatus = (status: number, hasSession: boolean) => {
 
 /** What can be said of the first answer alone. */
 export async function firstAnswer(first: Answer, hasSession: boolean): Promise<Finding[]> {
-  const { asked, status, came, redirects, location, token, failure = '', headers, isHtml } = first
+  const { asked, status, came, redirects, location, token, headers, isHtml } = first
+  const failure = String(first.failure)
   if (status === 0) return [reachable.fail(asked, came)]
   const found = [
     reachable.ok(asked, came),
@@ -82,12 +83,12 @@ export async function firstAnswer(first: Answer, hasSession: boolean): Promise<F
   }
   const type = headers.get('content-type') ?? 'no content type'
   const cacheControl = headers.get('cache-control') ?? 'no Cache-Control'
-  const isKept = /public|(max-age|s-maxage)=0*[1-9]/.test(cacheControl)
+  const isKept = /public|max-?age=[1-9]/i.test(cacheControl)
   found.push(
     answered.ok(asked, came),
-    /^application\/(\w+\+)?json/.test(type) ? labelled.ok(asked, type) : labelled.warn(asked, type),
+    /^application\/(.+\+)?json/i.test(type) ? labelled.ok(asked, type) : labelled.warn(asked, type),
     kind.ok(asked, await shown(token)),
-    /no-store/.test(cacheControl)
+    /no-store/i.test(cacheControl)
       ? uncached.ok(asked, cacheControl)
       : uncached[isKept ? 'fail' : 'warn'](asked, cacheControl),
   )
@@ -136,12 +137,13 @@ export async function manyAtOnce(ask: AskBroker, answers: readonly Answer[]): Pr
   const all = await Promise.all(Array.from({ length: 20 }, () => ask()))
   const { asked } = all[0] as Answer
   const refused = all.filter(({ token }) => !token)
+  const [firstRefused] = refused
   const different = new Set(all.map(({ token }) => token)).size
   const slowest = Math.round(Math.max(...[...answers, ...all].map(({ ms }) => ms)))
   const time = `${slowest} ms at most`
   return [
-    refused.length
-      ? ready.fail(`20 × ${asked}`, `${refused.length} without a token, the first: ${refused[0]?.came}`)
+    firstRefused
+      ? ready.fail(`20 × ${asked}`, `${refused.length} without a token, the first: ${firstRefused.came}`)
       : different > 2
         ? ready.warn(`20 × ${asked}`, `${different} different tokens`)
         : ready.ok(`20 × ${asked}`, 'all with a token'),

@@ -1,4 +1,4 @@
-import { isTokenError } from '../errors.js'
+import type { TokenError } from '../errors.js'
 import { expectToken, readAnswer } from '../read-answer.js'
 import { digestOf, isUserToken } from '../wire.js'
 
@@ -30,21 +30,21 @@ export interface Answer {
   /** Those of redirects before it. */
   readonly redirects: readonly Headers[]
   /** Where a redirect led, without its query, when no broker answered there: another origin, or a sign-in page. */
-  readonly location: string | undefined
+  readonly location?: string | undefined
   readonly isHtml: boolean
   /** A user token; no other value is kept as one. */
-  readonly token: string | undefined
-  readonly expiresIn: unknown
-  readonly sub: unknown
+  readonly token?: string | undefined
+  readonly expiresIn?: unknown
+  readonly sub?: unknown
   /** What a page would be told in place of a token. */
-  readonly failure: string | undefined
+  readonly failure?: string | undefined
 }
 
 export type AskBroker = (question?: Question) => Promise<Answer>
 
 /** A token as it may be shown: its first four characters and a digest. */
 export const shown = async (token: string): Promise<string> =>
-  `${token.slice(0, 4)}… (#${(await digestOf(token))?.slice(0, 8)})`
+  `${token.slice(0, 4)}… (#${String(await digestOf(token)).slice(0, 8)})`
 
 async function boundedText(response: Response): Promise<string> {
   let text = ''
@@ -90,8 +90,8 @@ async function follow(first: URL, init: RequestInit) {
 const reasonOf = (error: unknown): string => {
   const { name, cause } = Object(error)
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
-  const { code = name, message = '' } = Object(cause)
-  return `no answer (${/^[A-Z_]+$/.test(code) ? code : message || 'network'})`
+  const { message = 'network', code = message } = Object(cause)
+  return `no answer (${code})`
 }
 
 /** Asks the broker as a page does, and reads its answer by the same rules. */
@@ -102,24 +102,22 @@ export function createAskBroker(tokenUrl: URL, given: Headers): AskBroker {
     const added = Object.entries({ refresh: refresh ? 'true' : undefined, held, refused }).flatMap(
       ([name, value]) => (value === undefined ? [] : [`${name}=${value}`]),
     )
-    url.search = [url.search.slice(1), ...added].filter(Boolean).join('&')
+    url.search = [url.search, ...added].filter(Boolean).join('&')
     const asked = `${method} ${url.pathname}${added.length ? `?${added.join('&')}` : ''}`
     const sent = new Headers(headers)
     if (!sent.has('accept')) sent.set('accept', 'application/json')
     const began = performance.now()
-    const answer = { asked, ms: 0, status: 0, headers: new Headers(), redirects: [], isHtml: false }
-    const nothing = { location: undefined, token: undefined, expiresIn: undefined, sub: undefined }
+    const sinceThen = () => performance.now() - began
     try {
       const init = { method, headers: sent, signal: AbortSignal.timeout(TIMEOUT_MS) }
       const { response, at, isCut, redirects, came } = await follow(url, init)
       const text = await boundedText(response)
-      const ms = performance.now() - began
       const { status, headers, ok } = response
-      const seen = { asked, ms, status, came, headers, redirects, isHtml: /^\s*</.test(text) }
+      const isHtml = /^\s*</.test(text)
+      const seen = { asked, ms: sinceThen(), status, came, headers, redirects, isHtml }
       try {
-        const copy = new Response(text || null, { status, headers })
-        Object.defineProperty(copy, 'redirected', { value: redirects.length > 0 })
-        const body = expectToken(await readAnswer(copy))
+        const read = { status, ok, headers, redirected: redirects.length > 0, text: async () => text }
+        const body = expectToken(await readAnswer(read as Response))
         const { access_token, expires_in, sub } = Object(body)
         const token = isUserToken(access_token) ? access_token : undefined
         const isKey = String(access_token).startsWith('wys_')
@@ -130,20 +128,15 @@ export function createAskBroker(tokenUrl: URL, given: Headers): AskBroker {
             : access_token
               ? 'an access_token that is no user token (wyu_)'
               : 'JSON without an access_token'
-        return { ...seen, location: undefined, token, expiresIn: expires_in, sub, failure }
+        return { ...seen, token, expiresIn: expires_in, sub, failure }
       } catch (error) {
-        const { code, message } = isTokenError(error) ? error : { message: 'an answer that cannot be read' }
+        const { code, message } = error as TokenError
         const isAstray = isCut || (ok && code === 'signed_out')
-        return { ...seen, ...nothing, location: isAstray ? shownUrl(at) : undefined, failure: message }
+        return { ...seen, location: isAstray ? shownUrl(at) : undefined, failure: message }
       }
     } catch (error) {
-      return {
-        ...answer,
-        ...nothing,
-        ms: performance.now() - began,
-        came: reasonOf(error),
-        failure: reasonOf(error),
-      }
+      const came = reasonOf(error)
+      return { asked, ms: sinceThen(), status: 0, came, headers: new Headers(), redirects: [], isHtml: false }
     }
   }
 }

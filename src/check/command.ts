@@ -32,9 +32,10 @@ const urlOf = (option: string, value: string): URL => {
 const headersOf = (lines: readonly string[]): Headers => {
   const headers = new Headers()
   for (const line of lines) {
-    const [, name = '', value = ''] = /^([^:]+):(.*)$/s.exec(line) ?? []
+    const colon = line.indexOf(':')
     try {
-      headers.append(name, value.trim())
+      // No name is empty.
+      headers.append(line.slice(0, Math.max(colon, 0)), line.slice(colon + 1))
     } catch {
       throw new UsageError("--header must be 'name: value'")
     }

@@ -73,7 +73,15 @@ export async function refresh(ask: AskBroker, first: Answer, wait: Wait): Promis
   const { asked, token, came } = second
   if (!token) return [replacing.fail(asked, came), first]
   if (token === first.token) return [replacing.fail(asked, 'the same token'), first]
-  return [replacing.ok(asked, `${await shown(first.token ?? '')}, then ${await shown(token)}`), second]
+  return [replacing.ok(asked, `${await shown(String(first.token))}, then ${await shown(token)}`), second]
+}
+
+/** What two tabs that asked for the same replacement got in place of one new token. */
+const wrongWith = (one: Answer, two: Answer, before: Answer): string | undefined => {
+  const failed = [one, two].find(({ token }) => !token)
+  if (failed) return failed.came
+  if (one.token === before.token) return 'the old token'
+  return one.token === two.token ? undefined : 'two new tokens'
 }
 
 /** The three fields that a broker may know: `sub`, `held`, `refused`. The last two are asked only of one that knows the first. */
@@ -87,32 +95,21 @@ export async function digests(ask: AskBroker, first: Answer, newest: Answer): Pr
         change: 'One sub belongs to one user.',
       }),
     ]
-  const digest = async (answer: Answer) => (await digestOf(answer.token ?? '')) ?? ''
+  const digest = async ({ token }: Answer) => String(await digestOf(String(token)))
   const old = await digest(newest)
   const swapped = await ask({ refresh: true, held: old })
   const kept = await ask({ refresh: true, held: old })
   const refused = await digest(kept)
   const healed = await ask({ refresh: true, refused })
   const shared = await ask({ refresh: true, refused })
-  const isSwapped = swapped.token && swapped.token !== newest.token && kept.token === swapped.token
-  const isHealed = healed.token && healed.token !== kept.token && shared.token === healed.token
+  const notSwapped = wrongWith(swapped, kept, newest)
+  const notHealed = wrongWith(healed, shared, kept)
   const hidden = (name: string) => `GET …?refresh=true&${name}=…, twice`
-  const wrong = (one: Answer, two: Answer, before: Answer) =>
-    !one.token || !two.token
-      ? (one.token ? two : one).came
-      : one.token === before.token
-        ? 'the old token'
-        : 'two new tokens'
   return [
     naming.ok(asked, 'the same one for the same user'),
-    isSwapped
-      ? swapping.ok(hidden('held'), 'one new token')
-      : swapping.warn(hidden('held'), wrong(swapped, kept, newest)),
-    isHealed
-      ? healing.ok(hidden('refused'), 'one new token')
-      : healing[healed.token === kept.token ? 'fail' : 'warn'](
-          hidden('refused'),
-          wrong(healed, shared, kept),
-        ),
+    notSwapped ? swapping.warn(hidden('held'), notSwapped) : swapping.ok(hidden('held'), 'one new token'),
+    notHealed
+      ? healing[healed.token === kept.token ? 'fail' : 'warn'](hidden('refused'), notHealed)
+      : healing.ok(hidden('refused'), 'one new token'),
   ]
 }

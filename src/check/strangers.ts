@@ -38,10 +38,11 @@ const withoutSession = (given: Headers): Headers => {
   return headers
 }
 
-const from = (given: Headers, origin: string, site: string): Headers => {
+/** Headers of a page of another origin. */
+const from = (given: Headers, origin: string): Headers => {
   const headers = new Headers(given)
   headers.set('origin', origin)
-  headers.set('sec-fetch-site', site)
+  headers.set('sec-fetch-site', 'cross-site')
   return headers
 }
 
@@ -65,7 +66,7 @@ export async function stranger(ask: AskBroker, given: Headers): Promise<Finding>
 }
 
 export async function foreignOrigin(ask: AskBroker, given: Headers): Promise<Finding> {
-  const { asked, came, token, headers } = await ask({ headers: from(given, FOREIGN, 'cross-site') })
+  const { asked, came, token, headers } = await ask({ headers: from(given, FOREIGN) })
   const what = `${asked} from ${FOREIGN}`
   const allowed = headers.get('access-control-allow-origin')
   if (allowed === FOREIGN && token)
@@ -92,6 +93,16 @@ const refusedBy = (headers: Headers, origin: string, hasCookies: boolean): strin
 const faultOf = ({ redirects, headers }: Answer, origin: string, hasCookies: boolean): string | undefined =>
   [...redirects, headers].map((each) => refusedBy(each, origin, hasCookies)).find(Boolean)
 
+/** The headers that a page may send. Together with cookies `*` is no wildcard; for `authorization` it never is one. */
+const listedIn = (headers: Headers, hasCookies: boolean): string[] => {
+  const names =
+    headers
+      .get('access-control-allow-headers')
+      ?.toLowerCase()
+      .match(/[^\s,]+/g) ?? []
+  return names.filter((name) => name !== '*' || !hasCookies)
+}
+
 export async function namedOrigin(
   ask: AskBroker,
   given: Headers,
@@ -99,12 +110,12 @@ export async function namedOrigin(
 ): Promise<Finding[]> {
   if (origin === undefined)
     return [shared.skip('no --origin was given'), preflight.skip('no --origin was given')]
-  const headers = from(given, origin, 'cross-site')
+  const headers = from(given, origin)
   const hasCookies = given.has('cookie')
   const answer = await ask({ headers })
   const what = `${answer.asked} from ${origin}`
   const fault = answer.token ? faultOf(answer, origin, hasCookies) : answer.came
-  const vary = answer.headers.get('vary') ?? ''
+  const vary = String(answer.headers.get('vary'))
   const isVarying = answer.headers.get('access-control-allow-origin') === '*' || /origin|\*/i.test(vary)
   const found = [
     fault
@@ -116,17 +127,19 @@ export async function namedOrigin(
           }),
   ]
   const own = [...given.keys()].filter((name) => !['cookie', 'origin', 'accept'].includes(name))
-  const asking = from(withoutSession(new Headers()), origin, 'cross-site')
+  const asking = from(new Headers(), origin)
   asking.set('access-control-request-method', 'GET')
   asking.set('access-control-request-headers', (own.length ? own : ['x-csrf-token']).join(', '))
   const before = await ask({ method: 'OPTIONS', headers: asking })
-  const names = (before.headers.get('access-control-allow-headers') ?? '').toLowerCase()
-  const isAllowed = names === '*' || own.every((name) => names.split(/\s*,\s*/).includes(name))
+  const listed = listedIn(before.headers, hasCookies)
+  const isAllowed = own.every(
+    (name) => listed.includes(name) || (listed.includes('*') && name !== 'authorization'),
+  )
   const missing =
-    before.status < 200 || before.status > 299
+    Math.floor(before.status / 100) !== 2
       ? before.came
       : (faultOf(before, origin, hasCookies) ??
-        (names && isAllowed ? undefined : 'the headers are not allowed'))
+        (listed.length && isAllowed ? undefined : 'the headers are not allowed'))
   const asked = `${before.asked} from ${origin}`
   if (!missing) found.push(preflight.ok(asked, before.came))
   else found.push(own.length ? preflight.fail(asked, missing) : preflight.warn(asked, missing))
