@@ -26,7 +26,11 @@ class UsageError extends Error {}
 const urlOf = (option: string, value: string): URL => {
   if (!URL.canParse(value) || !/^https?:/.test(value))
     throw new UsageError(`${option} must be a URL: https://…`)
-  return new URL(value)
+  const url = new URL(value)
+  // fetch takes none.
+  if (url.username || url.password)
+    throw new UsageError(`${option} must be without a password, as for a page: --header 'authorization: …'`)
+  return url
 }
 
 const headersOf = (lines: readonly string[]): Headers => {

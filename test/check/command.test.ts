@@ -61,7 +61,8 @@ test('an --origin is named without its path', async () => {
 })
 
 describe('wrong usage', () => {
-  const header = "--header must be 'name: value'"
+  const PASSWORD = "tokenUrl must be without a password, as for a page: --header 'authorization: …'"
+  const HEADER = "--header must be 'name: value'"
 
   test.each([
     [[], 'The command is: check'],
@@ -71,12 +72,14 @@ describe('wrong usage', () => {
     [['check', 'app.example'], 'tokenUrl must be a URL: https://…'],
     [['check', 'https://['], 'tokenUrl must be a URL: https://…'],
     [['check', 'ftp://app.example/https:'], 'tokenUrl must be a URL: https://…'],
+    [['check', 'https://me@app.example'], PASSWORD],
+    [['check', 'https://:5ecret@app.example'], PASSWORD],
     [['check', 'https://app.example', '--origin', 'app'], '--origin must be a URL: https://…'],
     [['check', 'https://app.example', '--weavy-url', 'acme'], '--weavy-url must be a URL: https://…'],
-    [['check', 'https://app.example', '--header', 'cookie'], header],
-    [['check', 'https://app.example', '--header', ': sid=1'], header],
-    [['check', 'https://app.example', '--header', 'the cookie: sid=1'], header],
-    [['check', 'https://app.example', '--header', 'cookie: a\nb: c'], header],
+    [['check', 'https://app.example', '--header', 'cookie'], HEADER],
+    [['check', 'https://app.example', '--header', ': sid=1'], HEADER],
+    [['check', 'https://app.example', '--header', 'the cookie: sid=1'], HEADER],
+    [['check', 'https://app.example', '--header', 'cookie: a\nb: c'], HEADER],
   ])('%j is told of, and is 2', async (args, message) => {
     const { status, out, error } = await command(args)
     expect(status).toBe(2)
