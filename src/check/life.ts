@@ -49,7 +49,7 @@ export async function reuse(ask: AskBroker, first: Answer, wait: Wait): Promise<
       named.warn(asked, expiresIn === undefined ? 'none' : 'no number'),
       counting.skip('there is no expires_in'),
     ]
-  const found = [life > 0 ? named.ok(asked, `${life / 1000} s`) : named.fail(asked, `${life / 1000} s`)]
+  const found = [life > 0 ? named.ok(asked, `${life / 1000} s`) : named.fail(asked, '0 s')]
   await wait(2000)
   const second = await ask()
   const again = `${asked}, again 2 s later`

@@ -169,14 +169,4 @@ describe('brokers that people have', () => {
     expect(named(found, 'access_token is a user token').result).toBe('fail')
     expect(JSON.stringify(found)).not.toContain(weavy.apiKey.slice(4))
   })
-
-  test('a token of another environment is found', async () => {
-    const found = await check(await serve(async () => Response.json({ access_token: 'wyu_elsewhere' })))
-    expect(named(found, 'Weavy takes the token')).toMatchObject({ result: 'fail', came: '401' })
-  })
-
-  test('http: is no way for a token', async () => {
-    const [first] = await check('http://token.invalid/api')
-    expect(first).toMatchObject({ promise: 'The address is secure', result: 'fail' })
-  })
 })

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { like, report, SESSION, serve, startWorld, userOf } from './world.js'
+import { expect, test, vi } from 'vitest'
+import { like, report, SESSION, serve, startWorld, userOf, weavy } from './world.js'
 
 startWorld()
 
@@ -102,6 +102,39 @@ test('a broker whose answers hold something else', async () => {
   expect(await came({ id: 7 })).toMatchInlineSnapshot(
     `"✗ It answers with a token: 200 application/json: JSON without an access_token (GET /api/token)"`,
   )
+})
+
+test('a broker that takes six seconds', async () => {
+  const takes = [6000]
+  const url = await serve(async () => {
+    vi.advanceTimersByTime(takes.pop() ?? 0)
+    return Response.json({ access_token: 'wyu_a' })
+  })
+  expect(await about('It answers in time', url)).toMatchInlineSnapshot(`
+    "✗ It answers in time: 6000 ms at most (GET /api/token)
+        A page without a token shows nothing until then. It gives a request up after 10 s, the UIKit after 20 s.
+        → Keep the token of a user until the last tenth of its life in place of asking Weavy each time.
+    "
+  `)
+})
+
+test('an address that anybody on the way can read', async () => {
+  // A port that fetch refuses, so that no name is looked up.
+  expect(await about('The address', 'http://app.example:1/api')).toMatchInlineSnapshot(`
+    "✗ The address is secure: http: (GET /api)
+        A page may ask no other one, and on the way anybody could read the token.
+        → Serve the broker over https:. Only loopback hosts may do without."
+  `)
+})
+
+test('a token of another environment', async () => {
+  const url = await serve(async () => Response.json({ access_token: 'wyu_elsewhere' }))
+  expect(await about('Weavy takes', url, '--weavy-url', weavy.url)).toMatchInlineSnapshot(`
+    "✗ Weavy takes the token: 401 (GET http://127.0.0.1/api/user)
+        A token of another environment is refused for ever.
+        → Do the page and the broker use the same Weavy environment?
+    "
+  `)
 })
 
 test('an environment that is not there', async () => {
