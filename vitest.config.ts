@@ -18,8 +18,8 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
  */
 const WORKERS = { maxWorkers: 3 }
 
-/** The unit tests, whose clocks are their own, take what the others leave of a core. */
-const UNIT = { ...WORKERS, setupFiles: ['test/yield.ts'] }
+/** Those in which no real second counts take what the others leave of a core. */
+const PATIENT = { ...WORKERS, setupFiles: ['test/yield.ts'] }
 
 /**
  * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
@@ -48,20 +48,20 @@ export default defineConfig({
     projects: [
       // `npm run test:unit` runs these three.
       project({
-        ...UNIT,
+        ...PATIENT,
         name: 'node',
         environment: 'node',
         include: ['test/**/*.test.ts'],
         exclude: ['test/{browser,pages,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
       }),
-      project({ ...UNIT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
+      project({ ...PATIENT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
       project(
         {
-          ...UNIT,
+          ...PATIENT,
           name: 'react-18',
           environment: 'jsdom',
           include: ['test/react/**/*.test.tsx'],
-          setupFiles: [...UNIT.setupFiles, 'test/react/react-18.ts'],
+          setupFiles: [...PATIENT.setupFiles, 'test/react/react-18.ts'],
           env: { REACT_VERSION: '18.0.0' },
         },
         { alias: [{ find: /^(react|react-dom)(?=\/|$)/, replacement: '$1-18' }] },
@@ -74,7 +74,7 @@ export default defineConfig({
         include: ['test/broker/redis*.test.ts'],
       }),
       project({
-        ...WORKERS,
+        ...PATIENT,
         name: 'package',
         environment: 'node',
         include: ['test/package/**/*.test.ts'],

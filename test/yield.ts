@@ -1,4 +1,4 @@
 import { setPriority } from 'node:os'
 
-// The lowest but for what runs when nothing else does.
+// Of this worker, and of what it starts.
 setPriority(15)
