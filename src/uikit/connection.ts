@@ -59,7 +59,6 @@ export function connect(given: TokenSource, weavy: WeavyLike, before: Session | 
     startAfresh(over)
   }
   const end = () => {
-    if (ended) return
     ended = true
     content.leave()
     session.signal.removeEventListener('abort', onSessionOver)

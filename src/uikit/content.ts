@@ -43,7 +43,7 @@ const empty = (storage: Storage) => {
 
 /** Ends what a user began and has not sent: a file that is still hashed, a message that waits for the network. */
 function dropMutations(weavy: WeavyLike, over = superseded()) {
-  const cache = weavy.queryClient?.getMutationCache?.()
+  const cache = weavy.queryClient?.getMutationCache()
   for (const mutation of cache?.getAll() ?? []) {
     // Removed, it would still run.
     mutation.setOptions({ ...mutation.options, mutationFn: () => Promise.reject(over) })

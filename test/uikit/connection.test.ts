@@ -82,6 +82,47 @@ test('whoever disconnects twice ends its own connection only', () => {
   expect(weavy.tokenFactory).toBe(own)
 })
 
+test('whoever connects again to the same source shares the connection, which lasts until both have left', async () => {
+  const weavy = createInstance()
+  const source = openSource('alice')
+  const [first, second] = [connectWeavy(source, weavy), connectWeavy(source, weavy)]
+  second()
+  expect(await weavy.getToken()).toBe('wyu_alice_1')
+  first()
+  expect(await weavy.getToken()).toBe('wyu_own')
+})
+
+test('a tokenFactory that the app set while connected is left to the app', () => {
+  const weavy = createInstance()
+  const disconnect = connectWeavy(openSource('alice'), weavy)
+  const apps = async () => 'wyu_app'
+  weavy.tokenFactory = apps
+  disconnect()
+  expect(weavy.tokenFactory).toBe(apps)
+})
+
+test('nothing is set on an instance that was destroyed meanwhile', () => {
+  const weavy = createInstance({ isDestroyed: false })
+  const disconnect = connectWeavy(openSource('alice'), weavy)
+  Object.assign(weavy, { isDestroyed: true })
+  const before = weavy.tokenFactory
+  disconnect()
+  expect(weavy.tokenFactory).toBe(before)
+})
+
+test('an instance without caches is switched, too, and a closed source keeps no timer', async () => {
+  vi.useFakeTimers()
+  stubStorage()
+  const weavy = createInstance({ reset: undefined })
+  const source = openSource('alice')
+  connectWeavy(source, weavy as unknown as WeavyLike)
+  source.setUser('bob')
+  expect(await weavy.getToken()).toBe('wyu_alice_1')
+  expect(vi.getTimerCount()).toBeGreaterThan(0)
+  source.close()
+  expect(vi.getTimerCount()).toBe(0)
+})
+
 test('connecting to a closed source says so, and changes nothing', () => {
   const source = openSource()
   source.close()
@@ -178,16 +219,16 @@ test('a source that a neighbour closes while it switches gives the instance back
 
 test('a call that the UIKit never settles is over with its user', async () => {
   const source = openSource('alice')
+  const never = vi.fn(() => new Promise(() => {}))
   const weavy = createInstance({
     async fetch(this: WeavyLike) {
       await this.getToken?.()
-      return new Promise(() => {})
+      return never()
     },
   })
   connectWeavy(source, weavy)
-  const call = weavy.fetch('/api/user')
-  const outcome = expect(call).rejects.toMatchObject({ code: 'superseded' })
-  await source.getToken()
+  const outcome = expect(weavy.fetch('/api/user')).rejects.toMatchObject({ code: 'superseded' })
+  await vi.waitFor(() => expect(never).toHaveBeenCalled())
   source.setUser('bob')
   await outcome
 })
@@ -390,12 +431,13 @@ describe('the self-check', () => {
   )
 
   test('a method that resolves with nothing resolves with nothing', async () => {
-    const { weavy } = connectedWith({
-      async fetch(this: WeavyLike) {
-        await this.getToken?.()
-      },
+    const fetch = vi.fn(async function (this: WeavyLike) {
+      await this.getToken?.()
     })
+    const { weavy, reportError } = connectedWith({ fetch })
     expect(await weavy.fetch('/')).toBeUndefined()
+    expect(fetch).toHaveBeenCalledTimes(1)
+    expect(reportError).not.toHaveBeenCalled()
   })
 
   test('is silent where there is nobody to tell', () => {
