@@ -9,6 +9,9 @@ const create = (...args: Parameters<typeof createTestTokenSource>) => {
 }
 afterEach(() => source?.close())
 
+/** All that follows without a timer has happened. */
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
 const statusOf = ({ getState }: TestTokenSource) => getState().status
 
 describe('every state has one route', () => {
@@ -113,7 +116,7 @@ test('a failure is a TokenError of weavy-token, with the status of our broker, o
   const { refresh, answer, getToken } = create('signed_out')
   const error = await getToken().catch((error: unknown) => error)
   expect(error).toBeInstanceOf(TokenError)
-  expect(error).toMatchObject({ status: 401 })
+  expect(error).toMatchObject({ status: 401, message: 'The test answers signed_out.' })
   const mine = new TokenError('broker_error', 'Too much to do.', { status: 507 })
   answer(mine)
   await refresh()
@@ -159,12 +162,14 @@ test('refresh() tells listeners before it resolves, and settles after close()', 
   expect(told.at(-1)).toBe('empty')
 })
 
-test('a source that is aborted while its answer is pending lets go of it', async () => {
+test('a request that was pending when its source was cleared takes no token of those that follow', async () => {
   const { refresh, clear, answer, getToken, getState } = create('pending')
   await refresh()
   clear()
   expect(getState().status).toBe('empty')
   answer({})
+  // Whatever the request still does.
+  await settled()
   expect(await getToken()).toBe('wyu_test_1')
 })
 

@@ -133,6 +133,13 @@ test('pages that refuse one token get one new one, and who refuses that gets ano
   expect(await refuse(second)).toBe('wyu_test_3')
 })
 
+test('who wants another token and names none gets another one each time', async () => {
+  await ask()
+  const tokens: string[] = []
+  for (let n = 0; n < 3; n++) tokens.push((await ask('?refresh=true')).body.access_token)
+  expect(tokens).toEqual(['wyu_test_2', 'wyu_test_3', 'wyu_test_4'])
+})
+
 test('a token that has been replaced already is not replaced again for who holds an older one', async () => {
   const { body: first } = await ask()
   const { body: second } = await ask(`?refresh=true&held=${await digestOf(first.access_token)}`)
