@@ -140,8 +140,9 @@ export function createRoom(name: string, session: Session, browser: Browser, fet
         }
 
         const takeTurn = async () => {
-          const { held } = await locks.query()
-          const isElsewhere = held?.some((lock) => Number(lock.name?.split(`${name}:`)[1]) > has)
+          // All of it is in each answer: https://w3c.github.io/web-locks/#snapshot-the-lock-state
+          const { held } = (await locks.query()) as { held: Required<LockInfo>[] }
+          const isElsewhere = held.some((lock) => Number(lock.name.split(`${name}:`)[1]) > has)
           if (isElsewhere) await pause(GIVE_MS)
           await ask()
         }

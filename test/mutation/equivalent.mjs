@@ -29,6 +29,24 @@ export const EQUIVALENT = [
     why: 'Numbers of flights have to differ, no more.',
   },
   {
+    file: 'src/tabs/across-tabs.ts',
+    code: "'tokenUrl'",
+    becomes: '""',
+    why: 'The address was checked a line before: nothing is wrong with it that would have to be named.',
+  },
+  {
+    file: 'src/tabs/room.ts',
+    code: 'stops += 1',
+    becomes: 'stops -= 1',
+    why: 'The counts before and after a stop have to differ, no more.',
+  },
+  {
+    file: 'src/tabs/room.ts',
+    code: 'first += 1',
+    becomes: 'first -= 1',
+    why: 'Names of locks have to differ, no more.',
+  },
+  {
     file: 'src/token-source.ts',
     code: '!request && token && msSince(token.asked, readClock()) < token.freshMs',
     becomes: 'false',

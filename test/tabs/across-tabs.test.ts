@@ -127,6 +127,47 @@ describe('one asks', () => {
     closeAll(first, second)
   })
 
+  test('a token is not said again to a tab that has it and wants another one', async () => {
+    const world = modelWorld()
+    const tabs = await together(world, 2)
+    watch((tabs[1] as OpenTab).ask({ rejected: 'wyu_alice_1' }))
+    await settle()
+    await pass(SECOND)
+    const said = world.messages.map((message) => Object(message).access_token).filter(Boolean)
+    expect(said).toEqual(['wyu_alice_1', 'wyu_alice_2'])
+    closeAll(...tabs)
+  })
+
+  test('who wants a newer token does not take the one it has when that is given to a newcomer', async () => {
+    const world = modelWorld()
+    const [rotates, holder] = (await together(world, 2)) as [OpenTab, OpenTab]
+    const newcomer = world.openTab()
+    const rotated = watch(rotates.ask({ minValidityMs: HOUR - 1 }))
+    const given = watch(newcomer.token())
+    await settle()
+    await pass(SECOND)
+    expect(given.outcome).toBe('wyu_alice_1')
+    expect(rotated.outcome).toBe('wyu_alice_2')
+    expect(world.seen).toHaveLength(2)
+    closeAll(rotates, holder, newcomer)
+  })
+
+  test.each([
+    [4096, 1],
+    [4097, 2],
+  ])('a token of %i characters costs two tabs %i broker requests', async (length, requests) => {
+    const world = modelWorld()
+    const token = 'wyu_'.padEnd(length, 'x')
+    world.broker.answer = async () => ({ access_token: token, expires_in: 3600 })
+    const tabs = [world.openTab(), world.openTab()]
+    const seen = ask(tabs)
+    await settle()
+    await pass(SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual([token, token])
+    expect(world.seen).toHaveLength(requests)
+    closeAll(...tabs)
+  })
+
   test('a refused token that the broker repeats is not shared as a newer one', async () => {
     const world = modelWorld()
     const [first, second] = (await together(world, 2)) as [OpenTab, OpenTab]
@@ -239,6 +280,28 @@ describe('a tab that asks and does not answer', () => {
     closeAll(...tabs)
   })
 
+  test('waits for a slow broker whose second answer nobody stops: the token that all have is given on', async () => {
+    const world = modelWorld()
+    let asked = 0
+    const fetchToken = () => {
+      const answer = { access_token: `wyu_${++asked}`, expires_in: 3600 }
+      return new Promise<typeof answer>((resolve) => setTimeout(resolve, 1500, answer))
+    }
+    const [first, second] = [world.openTab('alice', { fetchToken }), world.openTab('alice', { fetchToken })]
+    const seen = ask([first, second])
+    await settle()
+    await pass(3 * SECOND)
+    expect(seen.map(({ outcome }) => outcome)).toEqual(['wyu_1', 'wyu_1'])
+    expect(asked).toBe(2)
+    closeAll(first)
+    const newcomer = world.openTab('alice', { fetchToken })
+    const third = watch(newcomer.token())
+    await settle()
+    await pass(10)
+    expect(third.outcome).toBe('wyu_1')
+    closeAll(second, newcomer)
+  })
+
   test.each(['close', 'hide'] as const)('%s: the next one asks at once', async (end) => {
     const world = modelWorld()
     const { tabs, first, seen } = await behind(world)
@@ -283,6 +346,17 @@ describe('a tab that asks and does not answer', () => {
     expect(seen.map(({ outcome }) => outcome)).toEqual(many(3, () => 'wyu_alice_1'))
     expect(world.seen).toHaveLength(stuck + 1)
     closeAll(...tabs, ...hanging)
+  })
+
+  test('fails: its caller is told as soon as the broker has answered', async () => {
+    const world = modelWorld()
+    world.broker.answer = () => Promise.reject(new TypeError('fetch failed'))
+    const tab = world.openTab('alice', {}, { maxWaitMs: 0 })
+    const seen = watch(tab.token())
+    await settle()
+    await pass(world.broker.delayMs + 5)
+    expect(seen.outcome).toBe('unreachable')
+    closeAll(tab)
   })
 
   test('fails: the next one asks, and each has its own failure or a token', async () => {
@@ -346,20 +420,28 @@ describe('never across', () => {
     await twoOf(world, world.openTab('alice', { scope: 'a' }), world.openTab('alice', { scope: 'b' }))
   })
 
-  test('two brokers', async () => {
+  test.each<[string, string, string, string | undefined, string]>([
+    ['two brokers', 'https://b.example/token', '/', undefined, 'wyu_2'],
+    ['two addresses that are written alike', 'token', '/chat/', undefined, 'wyu_2'],
+    ['but one address, however it is written', 'https://app.example/token', '/chat/', undefined, 'wyu_1'],
+    ["but no scope and ''", 'token', '/', '', 'wyu_1'],
+  ])('%s', async (_, tokenUrl, path, scope, token) => {
     const world = modelWorld()
     let n = 0
     const fetch = async () => Response.json({ access_token: `wyu_${++n}`, expires_in: 3600 })
-    const at = (tokenUrl: string) =>
-      world.openTab('alice', { tokenUrl, fetch, fetchToken: undefined, scope: undefined })
-    const tabs = [at('https://a.example/token'), at('https://b.example/token'), at('https://a.example/token')]
+    const at = (path: string, options: { tokenUrl: string; scope: string | undefined }) => {
+      vi.stubGlobal('location', { href: `https://app.example${path}` })
+      return world.openTab('alice', { ...options, fetch, fetchToken: undefined })
+    }
+    const first = { tokenUrl: 'token', scope: undefined }
+    const tabs = [at('/', first), at(path, { tokenUrl, scope }), at('/', first)]
     for (const tab of tabs) {
       watch(tab.token())
       await settle()
       await pass(SECOND)
     }
     const tokens = tabs.map(({ source }) => Object(source.getState()).token)
-    expect(tokens).toEqual(['wyu_1', 'wyu_2', 'wyu_1'])
+    expect(tokens).toEqual(['wyu_1', token, 'wyu_1'])
     closeAll(...tabs)
   })
 
@@ -538,6 +620,22 @@ describe('setUser(null)', () => {
     closeAll(...tabs)
   })
 
+  test('a tab that has asked often tells the others once', async () => {
+    const world = modelWorld()
+    const [tab] = (await together(world, 1)) as [OpenTab]
+    for (const rejected of ['wyu_alice_1', 'wyu_alice_2']) {
+      watch(tab.ask({ rejected }))
+      await settle()
+      await pass(SECOND)
+    }
+    expect(world.seen).toHaveLength(3)
+    tab.source.setUser(null)
+    await settle()
+    await pass(10)
+    expect(world.messages.filter((message) => Object(message).stop)).toEqual([{ stop: true }])
+    closeAll(tab)
+  })
+
   test('what another tab asked for before is not handed on when it comes', async () => {
     const world = modelWorld()
     const tabs = await together(world, 2)
@@ -598,25 +696,22 @@ describe('a life', () => {
     await pass(SECOND)
   })
 
-  test('that is in its last tenth is not given any more', async () => {
+  test.each([
+    ['up to its last tenth is given', 90 * SECOND - 1, 'wyu_alice_1'],
+    ['that is in its last tenth is not given any more', 90 * SECOND, 'pending'],
+  ])('%s', async (_, ageMs, outcome) => {
     const world = modelWorld()
     world.broker.lifeS = 100
     const [holder] = (await together(world, 1)) as [OpenTab]
-    // From now on the holder gets no other one.
-    world.broker.answer = () => Promise.reject(new TypeError('fetch failed'))
-    for (const [afterS, outcome] of [
-      [88, 'wyu_alice_1'],
-      [2, 'pending'],
-    ] as const) {
-      await pass(afterS * SECOND)
-      const newcomer = world.openTab()
-      const seen = watch(newcomer.token())
-      await settle()
-      await pass(10)
-      expect(seen.outcome).toBe(outcome)
-      closeAll(newcomer)
-    }
-    closeAll(holder)
+    const [first] = world.seen
+    // The question takes a millisecond.
+    await pass(Number(first?.at) + ageMs - 1 - Date.now())
+    const newcomer = world.openTab()
+    const seen = watch(newcomer.token())
+    await settle()
+    await pass(10)
+    expect(seen.outcome).toBe(outcome)
+    closeAll(holder, newcomer)
   })
 
   test('is what remains', async () => {
@@ -640,13 +735,13 @@ describe('a life', () => {
 
 describe('a hostile script of the same origin', () => {
   /** A tab that waits for a slow broker, and what it was told. */
-  async function attacked(forge: () => unknown) {
+  async function attacked(forge: () => unknown, afterMs = 5) {
     const world = modelWorld()
     world.broker.delayMs = 300
     const tab = world.openTab()
     const seen = watch(tab.token())
     await settle()
-    await pass(5)
+    await pass(afterMs)
     const [name = ''] = world.names
     for (const forged of [forge()].flat()) world.send(name, forged)
     await pass(SECOND)
@@ -662,10 +757,13 @@ describe('a hostile script of the same origin', () => {
     ...message,
   })
 
-  test('says what a tab would believe: it is believed, for it could ask the broker itself', async () => {
-    const { seen } = await attacked(give({}))
-    expect(seen.outcome).toBe('wyu_forged')
-  })
+  test.each([5, 0])(
+    'says what a tab would believe, %i ms after that asked: it is believed, for it could ask the broker itself',
+    async (afterMs) => {
+      const { seen } = await attacked(give({}), afterMs)
+      expect(seen.outcome).toBe('wyu_forged')
+    },
+  )
 
   test.each([
     ['nothing', () => null],
@@ -680,8 +778,9 @@ describe('a hostile script of the same origin', () => {
     ['less than none', give({ expires_in: -1 })],
     ['no version', give({ at: Number.NaN })],
   ])('says %s: nothing of it is taken', async (_, forge) => {
-    const { seen } = await attacked(forge)
+    const { seen, world } = await attacked(forge)
     expect(seen.outcome).toBe('wyu_alice_1')
+    expect(world.seen).toHaveLength(1)
   })
 
   test.each([
