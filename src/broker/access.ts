@@ -42,7 +42,7 @@ export type AllowedOrigins = (origin: string) => boolean
  * may spell out the port (`Host: app.example:443`). So the request's host is read with the scheme of the page.
  */
 function isSameHost(origin: string, url: string): boolean {
-  const host = /^[^:]+:\/\/([^/?#]+)/.exec(url)?.[1]
+  const host = /^\w+:\/\/([^/?#]+)/.exec(url)?.[1]
   const scheme = /^https?:\/\//.exec(origin)?.[0]
   if (!scheme || !host || !URL.canParse(origin) || !URL.canParse(scheme + host)) return false
   return new URL(origin).host === new URL(scheme + host).host
@@ -60,7 +60,7 @@ export function createAccessPolicy(
   allowedOrigins: AllowedOrigins | undefined,
   report: Report,
   /** A function of the app's own sees each origin that it refuses. */
-  isToldOfRefusals = false,
+  isToldOfRefusals: boolean,
 ): AccessPolicy {
   const isShared = allowedOrigins !== undefined
   const told = new Set<string>()

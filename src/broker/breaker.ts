@@ -14,8 +14,8 @@ export type Health =
       readonly problem: Problem
       /** No call before that. */
       readonly until: number
-      /** When the one call began that is allowed after it. */
-      readonly probedAt: number | undefined
+      /** When the one call began that is allowed after it. None has: before all time. */
+      readonly probedAt: number
     }
 
 export interface BreakerOptions {
@@ -40,13 +40,13 @@ function restMs({ headers }: Problem): number {
 function turnedAway({ problem, until }: Health & { status: 'down' }, now: number): Problem {
   const seconds = Math.max(1, Math.ceil((until - now) / 1000))
   const code = problem.code === 'weavy_timeout' ? 'weavy_unavailable' : problem.code
-  return new Problem(code, undefined, { 'Retry-After': String(seconds) }, 'everybody')
+  return new Problem(code, undefined, { 'Retry-After': String(seconds) })
 }
 
 /** Lets a call begin, or says why not. While Weavy is down one call at a time goes out to see. */
 export function admit(health: Health, now: number, maxCallMs: number): readonly [Health, Problem?] {
   if (health.status !== 'down') return [health]
-  const isProbed = health.probedAt !== undefined && now - health.probedAt <= maxCallMs
+  const isProbed = now - health.probedAt <= maxCallMs
   if (now >= health.until && !isProbed) return [{ ...health, probedAt: now }]
   return [health, turnedAway(health, now)]
 }
@@ -70,7 +70,7 @@ export function failed(
   const isSecondUser = health.status === 'suspect' && health.uid !== uid
   if (!isSure && !isSecondUser) return { status: 'suspect', since, uid }
   const until = Math.max(now + restMs(problem), health.status === 'down' ? health.until : 0)
-  return { status: 'down', since, problem, until, probedAt: undefined }
+  return { status: 'down', since, problem, until, probedAt: Number.NEGATIVE_INFINITY }
 }
 
 /** Keeps an outage of Weavy from costing a call, a wait and a line in the log for each request. */

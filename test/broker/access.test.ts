@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { MAX_TOLD_ORIGINS } from '../../src/broker/access.js'
 import { ask, createTestBroker, TOKEN_URL } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
@@ -91,6 +91,17 @@ describe('who may ask', () => {
     expect(weavy.calls).toEqual([])
   })
 
+  test.each([
+    ['of an app that has no host', 'http://localhost:3000/api/token', 'file://'],
+    ['of a scheme that ends like ours', 'https://app.example/api/token', 'xhttps://app.example'],
+    ['where a server hands over a path', '/api/token', 'https://undefined'],
+    ['that a path names', '/api/token?next=https://evil.example/', EVIL],
+  ])('a page %s is refused: its host is not that of the request', async (_, url, origin) => {
+    const { broker } = createTestBroker()
+    const request = { url, method: 'GET', headers: new Headers({ Origin: origin }) }
+    expect((await broker.fetch(request as Request)).status).toBe(403)
+  })
+
   test('an allowed origin is served, and no other that resembles it', async () => {
     const allowedOrigins = [PARTNER]
     const site = { 'Sec-Fetch-Site': 'cross-site' }
@@ -124,6 +135,8 @@ describe('who may ask', () => {
       'app.example',
       `https://${'a'.repeat(300)}.example`,
       'https://x.example/?wyu_1',
+      'wyu_1 https://x.example',
+      'wyu=secret://x.example',
     ])
       expect((await from(origin)).status).toBe(403)
     expect((await ask(broker, { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status).toBe(403)
@@ -151,8 +164,14 @@ describe('allowedOrigins as a function', () => {
     expect(lines).toEqual([])
   })
 
-  test('is not asked about a sandboxed frame, which has no origin', async () => {
-    expect(await statusFor({ Origin: 'null' }, { allowedOrigins: () => true })).toBe(403)
+  test('is not asked about a sandboxed frame, or where no origin is named', async () => {
+    const allowedOrigins = vi.fn(() => true)
+    const { broker } = createTestBroker({ allowedOrigins })
+    const { status, headers } = await ask(broker, { headers: { Origin: 'null' } })
+    expect(status).toBe(403)
+    expect(headers.has('access-control-allow-origin')).toBe(false)
+    expect((await ask(broker)).status).toBe(200)
+    expect(allowedOrigins).not.toHaveBeenCalled()
   })
 
   test.each([

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { admit, failed } from '../../src/broker/breaker.js'
+import { admit, createBreaker, failed } from '../../src/broker/breaker.js'
 import { Problem } from '../../src/broker/problem.js'
 import { createWeavyApi, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
@@ -66,6 +66,8 @@ describe('while Weavy hangs', () => {
     expect(fetch).toHaveBeenCalledOnce()
     await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
     expect(await replies).toEqual(['weavy_timeout', ...Array(199).fill('weavy_unavailable 1')])
+    expect(await issueAll(3)).toEqual(Array(3).fill('weavy_unavailable 5'))
+    expect(fetch).toHaveBeenCalledOnce()
     expect(lines).toHaveLength(1)
   })
 
@@ -125,6 +127,7 @@ describe('when Weavy says itself that it is down', () => {
     const calls = [createDeferred<Response>(), createDeferred<Response>()]
     const { issue, fetch } = createStage(() => calls[fetch.mock.calls.length - 1]?.promise ?? issuing())
     const replies = [issue('u1-'), issue('u2-')]
+    await vi.advanceTimersByTimeAsync(1)
     calls[0]?.resolve(withStatus(429, { 'Retry-After': '5' })())
     await vi.advanceTimersByTimeAsync(1_000)
     calls[1]?.resolve(withStatus(429, { 'Retry-After': '60' })())
@@ -133,9 +136,30 @@ describe('when Weavy says itself that it is down', () => {
     expect(await issue('u3-')).toBe('rate_limited 30')
   })
 
+  test('the end of what one request has met is one line, too', async () => {
+    const { issue, lines, answerWith } = createStage(withStatus(429))
+    await issue('u1-')
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    answerWith(issuing)
+    await issue('u1-')
+    expect(lines.slice(1)).toEqual(['Weavy issues tokens again. Requests that failed meanwhile: 1.'])
+  })
+
+  test('a success of a call that began later does not outdo it', async () => {
+    const late = createDeferred<Response>()
+    const { issue, answerWith } = createStage(() => late.promise)
+    const before = issue('u1-')
+    await vi.advanceTimersByTimeAsync(1)
+    answerWith(issuing)
+    expect(await issue('u2-')).toBe('wyu_1')
+    late.resolve(withStatus(429, { 'Retry-After': '60' })())
+    await before
+    expect(await issue('u3-')).toBe('rate_limited 60')
+  })
+
   test('the success of a call that began before it ends nothing', async () => {
     const late = createDeferred<Response>()
-    const { issue, fetch, answerWith } = createStage(() => late.promise)
+    const { issue, fetch, lines, answerWith } = createStage(() => late.promise)
     const before = issue('u1-')
     await vi.advanceTimersByTimeAsync(1)
     answerWith(withStatus(429, { 'Retry-After': '60' }))
@@ -144,6 +168,7 @@ describe('when Weavy says itself that it is down', () => {
     expect(await before).toBe('wyu_1')
     expect(await issue('u3-')).toBe('rate_limited 60')
     expect(fetch).toHaveBeenCalledTimes(2)
+    expect(lines).toEqual([expect.stringContaining('429')])
   })
 })
 
@@ -170,8 +195,25 @@ describe('a failure that may be about one user', () => {
     await issue('u1-')
     await issue('u2-')
     answerWith(issuing)
-    expect(await issue('u3-')).toBe('weavy_unavailable 5')
+    for (const uid of ['u3-', 'u1-', 'u2-']) expect(await issue(uid)).toBe('weavy_unavailable 5')
     expect(fetch).toHaveBeenCalledTimes(2)
+  })
+
+  test('is over with a success that began after all that users met, and is counted once', async () => {
+    const success = createDeferred<Response>()
+    const { issue, fetch, lines, answerWith } = createStage(withStatus(500))
+    await issue('poison-')
+    await vi.advanceTimersByTimeAsync(1)
+    fetch.mockImplementationOnce(() => success.promise)
+    const between = issue('u1-')
+    await vi.advanceTimersByTimeAsync(1)
+    await issue('poison-')
+    success.resolve(issuing())
+    await between
+    expect(lines).toHaveLength(1)
+    answerWith(issuing)
+    await issue('u2-')
+    expect(lines.slice(1)).toEqual(['Weavy issues tokens again. Requests that failed meanwhile: 2.'])
   })
 
   test('does not add up over successes', async () => {
@@ -279,7 +321,7 @@ describe('users whom Weavy cannot serve', () => {
 
 describe('profiles that Weavy does not take', () => {
   function createProfileStage() {
-    const { weavy, fetch } = createStage()
+    const { weavy, fetch, lines } = createStage()
     fetch.mockImplementation(
       async (url) => new Response(null, { status: /poison/.test(String(url)) ? 500 : 200 }),
     )
@@ -288,11 +330,11 @@ describe('profiles that Weavy does not take', () => {
         () => 'done',
         ({ code }: Problem) => code,
       )
-    return { weavy, update }
+    return { weavy, update, fetch, lines }
   }
 
   test('of one user stop those of the others for one rest at most', async () => {
-    const { weavy, update } = createProfileStage()
+    const { weavy, update, lines } = createProfileStage()
     expect(await update('poison-')).toBe('weavy_unavailable')
     await vi.advanceTimersByTimeAsync(REST_MS)
     for (let round = 0; round < 5; round++) {
@@ -303,6 +345,19 @@ describe('profiles that Weavy does not take', () => {
       expect(weavy.takesProfiles('poison-')).toBe(false)
       await vi.advanceTimersByTimeAsync(REST_MS)
     }
+    expect(lines.slice(1)).toEqual(
+      Array(4).fill('Weavy takes profiles again. Requests that failed meanwhile: 1.'),
+    )
+  })
+
+  test('because Weavy takes none say nothing about the user who met it', async () => {
+    const { weavy, update, fetch } = createProfileStage()
+    fetch.mockImplementationOnce(async () => withStatus(429)())
+    expect(await update('u1-')).toBe('rate_limited')
+    expect(weavy.takesProfiles('u2-')).toBe(false)
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    expect(await update('u2-')).toBe('done')
+    expect(weavy.takesProfiles('u1-')).toBe(true)
   })
 
   test('are kept in mind of 1,000 users: the one whose failure is the oldest gives way', async () => {
@@ -321,10 +376,10 @@ describe('profiles that Weavy does not take', () => {
   })
 })
 
-test('a failure of a call that began before Weavy was up again is old news', async () => {
+test('failures of calls that began before Weavy was up again are old news', async () => {
   const old = createDeferred<Response>()
-  const { issue, answerWith } = createStage(() => old.promise)
-  const before = issue('u1-')
+  const { issue, lines, answerWith } = createStage(() => old.promise.then((response) => response.clone()))
+  const before = [issue('u1-'), issue('u0-')]
   await vi.advanceTimersByTimeAsync(1)
   answerWith(withStatus(401))
   await issue('u2-')
@@ -332,6 +387,14 @@ test('a failure of a call that began before Weavy was up again is old news', asy
   answerWith(issuing)
   expect(await issue('u3-')).toBe('wyu_1')
   old.resolve(withStatus(401)())
-  expect(await before).toBe('broker_refused')
+  expect(await Promise.all(before)).toEqual(['broker_refused', 'broker_refused'])
   expect(await issue('u4-')).toBe('wyu_1')
+  expect(lines.filter((line) => line.includes('again'))).toHaveLength(1)
+})
+
+test('an error of our own is passed on, and no failure of Weavy', async () => {
+  const breaker = createBreaker({ name: 'It works again', maxCallMs: 1, isStrict: true }, () => {})
+  const error = new TypeError('ours')
+  await expect(breaker.run('u1-', () => Promise.reject(error))).rejects.toBe(error)
+  expect(breaker.isDown()).toBe(false)
 })

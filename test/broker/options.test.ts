@@ -29,6 +29,8 @@ describe('options are checked when the broker is created', () => {
     ['apiKey', 'wys_secret\n'],
     ['apiKey', 'wys_secret secret'],
     ['apiKey', 'wys_sécret'],
+    ['apiKey', 'my wys_secret'],
+    ['apiKey', ['wys_secret']],
     ['apiKey', 42],
     ['user', undefined],
     ['user', { uid: 'u1' }],
@@ -55,6 +57,10 @@ describe('options are checked when the broker is created', () => {
     ['allowedOrigins', ['https://app.example:443']],
     ['allowedOrigins', ['https://user@app.example']],
     ['allowedOrigins', ['app.example']],
+    ['allowedOrigins', ['http://APP.example']],
+    ['allowedOrigins', ['my app://localhost']],
+    ['allowedOrigins', ['capacitor://localhost/path']],
+    ['allowedOrigins', [['capacitor://localhost']]],
     ['allowedOrigins', [undefined]],
     ['allowedOrigins', [/app/]],
     ['allowedOrigins', /app/],
@@ -71,6 +77,14 @@ describe('options are checked when the broker is created', () => {
   })
 
   test.each([
+    [{ weavyUrl: undefined }, /^weavyUrl is missing: give the URL/],
+    [{ apiKey: '' }, /^apiKey is missing: give an API key/],
+    [{ profileFields: ['sub'] }, /without uid, sub, expires_in$/],
+  ])('%j: the message says what to give', (options, message) => {
+    expect(create(options)).toThrow(message)
+  })
+
+  test.each([
     { weavyUrl: 'http://localhost:7000' },
     { weavyUrl: 'http://weavy.localhost' },
     { weavyUrl: 'http://127.0.0.1:7000' },
@@ -80,6 +94,7 @@ describe('options are checked when the broker is created', () => {
     { expiresIn: 1 },
     { expiresIn: 31_536_000 },
     { allowedOrigins: ['https://app.example', 'http://localhost:5173', 'capacitor://localhost'] },
+    { allowedOrigins: ['x-https://localhost'] },
     { allowedOrigins: (origin: string) => origin.endsWith('.app.example') },
     { store: new Map() },
     {
@@ -155,11 +170,20 @@ describe('weavyUrl and apiKey as functions', () => {
   )
 
   test.each(['weavyUrl', 'apiKey'])(
-    '%s that returns a promise: the log says what it must do',
+    '%s that returns a promise or throws: the log says so',
     async (option) => {
       const { broker, lines } = createTestBroker({ [option]: async () => 'wys_key' })
       await ask(broker)
       expect(lines).toEqual([`weavy-token broker: ${option}() must return a string at once, no promise.`])
+      const throwing = createTestBroker({
+        [option]: () => {
+          throw new RangeError('secret')
+        },
+      })
+      await ask(throwing.broker)
+      expect(throwing.lines).toEqual([
+        expect.stringMatching(new RegExp(`^weavy-token broker: ${option}\\(\\) threw RangeError`)),
+      ])
     },
   )
 })
