@@ -202,4 +202,16 @@ export const EQUIVALENT = [
     becomes: '""',
     why: 'A name among names.',
   },
+  {
+    file: 'src/react/held-source.ts',
+    code: "'unmounted'",
+    becomes: '""',
+    why: 'A life that is neither mounted nor over.',
+  },
+  {
+    file: 'src/react/provider.tsx',
+    code: 'rounds + 1',
+    becomes: 'rounds - 1',
+    why: 'Numbers of rounds have to differ, no more.',
+  },
 ]

@@ -1,9 +1,10 @@
 import { act, render, screen } from '@testing-library/react'
 import * as React from 'react'
 import { StrictMode, Suspense } from 'react'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createTokenSource, type TokenResponse } from 'weavy-token'
-import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { internalsOf } from '../../src/internals.js'
 import {
   allowComplaints,
   answered,
@@ -461,13 +462,48 @@ describe('trees that wait', () => {
 })
 
 describe('failures', () => {
-  test('a hook outside a provider says what to do', () => {
+  test.each([
+    ['useWeavyToken', () => useWeavyToken()],
+    ['useWeavyConnection', () => useWeavyConnection(undefined)],
+  ])('%s outside a provider says what to do', (name, useHook) => {
     const Lost = () => {
-      useWeavyToken()
+      useHook()
       return null
     }
-    expect(() => render(<Lost />)).toThrow(/useWeavyToken.*<WeavyTokenProvider tokenUrl=/)
+    expect(() => render(<Lost />)).toThrow(new RegExp(`^${name} .*<WeavyTokenProvider tokenUrl=`))
     allowComplaints()
+  })
+
+  test('one that is final is not asked about again', async () => {
+    const broker = vi.fn(async () => new Response(null, { status: 401 }))
+    const probe = createProbe()
+    render(
+      <WeavyTokenProvider fetchToken={broker}>
+        <probe.Probe />
+      </WeavyTokenProvider>,
+    )
+    await settle(10 * 60_000)
+    expect(probe.last.status).toBe('signed-out')
+    expect(broker).toHaveBeenCalledTimes(1)
+  })
+
+  test('a refusal that the app does not want to hear of is no mistake', async () => {
+    const reportError = vi.fn()
+    vi.stubGlobal('reportError', reportError)
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const probe = createProbe()
+    render(
+      <WeavyTokenProvider fetchToken={createBroker()}>
+        <probe.Probe />
+      </WeavyTokenProvider>,
+    )
+    await answered()
+    void probe.last.source.getToken({ rejected: 'wyu_1' })
+    await answered()
+    internalsOf(probe.last.source).tellRefused({ status: 401, from: 'uikit' })
+    await settle()
+    expect(probe.last.token).toBe('wyu_2')
+    expect(reportError).not.toHaveBeenCalled()
   })
 
   test('a hook of another copy of the library says that there may be two, and what else it may be', async () => {

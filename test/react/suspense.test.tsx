@@ -9,9 +9,10 @@ import {
   useLayoutEffect,
   useState,
 } from 'react'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { FetchToken, TokenSource } from 'weavy-token'
 import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { ownSource } from '../../src/react/own-source.js'
 import { allowComplaints, answered, Boundary, createBroker, createProbe, settle } from './harness.js'
 
 const MINUTE = 60_000
@@ -251,3 +252,64 @@ test.skipIf(!Activity)(
     expect(broker.mock.calls.map(([{ user }]) => user)).toEqual(['alice'])
   },
 )
+
+test.skipIf(!Activity)(
+  'three that are rendered alike while hidden have a source each when they are shown',
+  async () => {
+    const broker = createBroker()
+    const probes = [createProbe(), createProbe(), createProbe()]
+    const panes = (mode: 'visible' | 'hidden') => (
+      <Activity mode={mode}>
+        {probes.map(({ Probe }, n) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: they never move
+          <WeavyTokenProvider key={n} fetchToken={broker} user="alice">
+            <Probe />
+          </WeavyTokenProvider>
+        ))}
+      </Activity>
+    )
+    const { rerender } = render(panes('hidden'))
+    await settle()
+    rerender(panes('visible'))
+    await answered()
+    expect(new Set(probes.map(({ last }) => last.source)).size).toBe(3)
+    expect(probes.map(({ last }) => last.status)).toEqual(['ready', 'ready', 'ready'])
+  },
+)
+
+describe('sources whose providers have not been committed', () => {
+  const ready = async (tokenUrl: string) => {
+    const held = ownSource({ tokenUrl, fetch: async () => Response.json({ access_token: 'wyu_1' }) })
+    onTestFinished(held.end)
+    await held.source.getToken()
+  }
+  const make = () => {
+    const held = ownSource({ tokenUrl: 'https://app.example/token', onRequest: () => {} })
+    onTestFinished(held.end)
+    return held
+  }
+  afterEach(() => settle(60_000))
+
+  test('may be many when nobody has asked them for a token', () => {
+    expect(new Set(Array.from({ length: 8 }, make)).size).toBe(8)
+  })
+
+  test('may be many when their tokens come from elsewhere', async () => {
+    for (let n = 0; n < 8; n++) await ready(`https://app.example/token/${n}`)
+    expect(make).not.toThrow()
+  })
+
+  test('are given up when three of the same broker were answered in vain', async () => {
+    for (let n = 0; n < 3; n++) await ready('https://app.example/token')
+    expect(make).toThrow(/Put a <Suspense> between the two/)
+  })
+
+  test('close after a minute, also where timers are numbers', async () => {
+    const { setTimeout } = globalThis
+    vi.stubGlobal('setTimeout', (...args: Parameters<typeof setTimeout>) => Number(setTimeout(...args)))
+    const held = make()
+    vi.unstubAllGlobals()
+    await settle(60_000)
+    await expect(held.source.getToken()).rejects.toMatchObject({ code: 'closed' })
+  })
+})
