@@ -214,4 +214,10 @@ export const EQUIVALENT = [
     becomes: 'rounds - 1',
     why: 'Numbers of rounds have to differ, no more.',
   },
+  {
+    file: 'src/react/held-source.ts',
+    code: "source.getState().status === 'empty'",
+    becomes: 'true',
+    why: 'In any other state it changes nothing: the source asks by itself, or not at all.',
+  },
 ]
