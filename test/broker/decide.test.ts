@@ -152,3 +152,11 @@ describe('how often a token may be replaced', () => {
     expect(decision).toEqual({ is: 'wait', ms: 5_000 })
   })
 })
+
+test.each([
+  [60_000, 'serve'],
+  [60_001, 'call'],
+])('a token issued %i ms ahead of this clock: %s', (aheadMs, is) => {
+  const record = recordWith({ issuedAt: now + aheadMs })
+  expect(decide(record, { wants: 'any' }, now)).toMatchObject({ is })
+})

@@ -12,46 +12,53 @@ describe('toUid', () => {
     ['ada@app.example', 'uada@app.example'],
     ['åsa', 'uåsa'],
     ['..', 'u..'],
+    ['-1a', 'u-1a'],
+    ['a'.repeat(255), `u${'a'.repeat(255)}`],
   ])('makes of %s the uid %s', (id, uid) => {
     expect(toUid(id)).toBe(uid)
   })
 
   test('takes another prefix', () => {
     expect(toUid(256, 'tenant7-')).toBe('tenant7-256')
+    expect(toUid('5x', '1')).toBe('15x')
   })
 
   test.each([
-    ['empty', ''],
-    ['a signed number', -1],
-    ['a signed number in a string', '-1'],
-    ['a number with a plus', '+5'],
-    ['a signed bigint', -1n],
-    ['white space', 'ada lovelace'],
-    ['a line break', 'ada\n'],
-    ['a no-break space', 'ada\u00a0l'],
-    ['a control character', 'ada\u0000'],
-    ['half a surrogate pair', 'ada\ud800'],
-    ['a slash', 'a/b'],
-    ['a backslash', 'a\\b'],
-    ['more than 256 characters', 'a'.repeat(256)],
-    ['not a number', Number.NaN],
-    ['a fraction', 1.5],
-    ['a number that is not exact', 2 ** 53],
-    ['undefined', undefined as unknown as string],
-    ['an object', {} as unknown as string],
-  ])('refuses an id that is or holds %s', (_, id) => {
+    ['empty', '', /takes a string that is not empty, or a safe integer/],
+    ['a signed number', -1, /takes no signed number: an id of -1 is nobody/],
+    ['a signed number in a string', '-1', /no signed number/],
+    ['a number with a plus', '+5', /no signed number/],
+    ['a signed bigint', -1n, /no signed number/],
+    ['white space', 'ada lovelace', /it contains white space/],
+    ['a line break', 'ada\n', /white space/],
+    ['a no-break space', 'ada\u00a0l', /white space/],
+    ['a control character', 'ada\u0000', /it contains a control character or half a surrogate pair/],
+    ['half a surrogate pair', 'ada\ud800', /surrogate pair/],
+    ['a slash', 'a/b', /it contains a slash or a backslash/],
+    ['a backslash', 'a\\b', /backslash/],
+    ['more than 256 characters', 'a'.repeat(256), /it is longer than 256 characters/],
+    ['not a number', Number.NaN, /a safe integer/],
+    ['a fraction', 1.5, /a safe integer/],
+    ['a number that is not exact', 2 ** 53, /a safe integer/],
+    ['undefined', undefined as unknown as string, /a safe integer/],
+    ['an object', {} as unknown as string, /a safe integer/],
+  ])('refuses an id that is or holds %s, and says so', (_, id, message) => {
     expect(() => toUid(id)).toThrow(TypeError)
+    expect(() => toUid(id)).toThrow(message)
+    expect(() => toUid(id)).toThrow(expect.objectContaining({ name: 'InvalidUidError' }))
   })
 
-  test('refuses a prefix that does not keep digits from standing alone', () => {
-    expect(() => toUid(256, '')).toThrow(TypeError)
-    expect(() => toUid(256, '1')).toThrow(TypeError)
-    expect(() => toUid(256, null as unknown as string)).toThrow(TypeError)
-  })
-
-  test('refuses a prefix that makes a signed number of the id', () => {
-    expect(() => toUid(256, '-')).toThrow(TypeError)
-    expect(() => toUid(256, '+')).toThrow(TypeError)
+  test.each([
+    [256, '', /it consists of digits only/],
+    [256, '1', /digits only/],
+    [256, null as unknown as string, /The prefix of toUid\(\) is a string/],
+    [256, '-', /it is a signed number/],
+    [256, '+', /signed number/],
+    ['.', '', /it is a relative path/],
+    ['.', '.', /it is a relative path/],
+  ])('refuses %j with the prefix %j, because of what they are together', (id, prefix, message) => {
+    expect(() => toUid(id, prefix)).toThrow(TypeError)
+    expect(() => toUid(id, prefix)).toThrow(message)
   })
 
   test('keeps the uids that an app has already, with the prefix that they have', () => {

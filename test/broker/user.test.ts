@@ -4,7 +4,7 @@ import { createTokenBroker, toUid } from '../../src/broker/index.js'
 import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
 import { createDeferred } from '../deferred.js'
-import { ask, createTestBroker, TOKEN_URL } from './ask.js'
+import { ask, createTestBroker, digestOf, TOKEN_URL } from './ask.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
@@ -90,18 +90,23 @@ describe('user() fails', () => {
   })
 
   test.each([
-    ['a string', 'secret'],
-    ['nothing', undefined],
+    ['a string', 'secret', 'a value that is no Error (string)'],
+    ['nothing', undefined, 'a value that is no Error (undefined)'],
     [
       'an error that lies about itself',
-      Object.assign(new Error('x'), { name: 'secret u256', stack: 'secret' }),
+      Object.assign(new Error('x'), { name: 'secret u256', stack: 'secret\n    at secret' }),
+      'Error',
     ],
-    ['an error without a stack', Object.assign(new Error('x'), { stack: undefined })],
-  ])('throws %s: 500', async (_, thrown) => {
+    ['an error without a stack', Object.assign(new Error('x'), { stack: undefined }), 'Error'],
+    [
+      'an error whose stack holds more than frames',
+      Object.assign(new Error('x'), { stack: 'Error: x\nmet secret at secret\n    at there (a.js:1:1)' }),
+      'Error at there (a.js:1:1)',
+    ],
+  ])('throws %s: 500, and the log says no more than what it is', async (_, thrown, named) => {
     const { broker, lines } = createTestBroker({ user: () => Promise.reject(thrown) })
     expect((await ask(broker)).status).toBe(500)
-    expect(lines).toHaveLength(1)
-    expect(lines[0]).not.toMatch(/secret/)
+    expect(lines).toEqual([`weavy-token broker: user() threw ${named}`])
   })
 
   test('the log says what is wrong with an id that toUid() refused', async () => {
@@ -117,8 +122,10 @@ describe('user() fails', () => {
     ['a control character', { uid: 'secret\u0007' }, /control character/],
     ['a path', { uid: '../../secret' }, /slash/],
     ['a relative path', { uid: '..' }, /relative/],
+    ['here', { uid: '.' }, /relative/],
     ['nothing', { uid: '' }, /empty/],
     ['a number', { uid: 256 }, /uid of user\(\) must be a string.*toUid\(id\)/],
+    ['a bigint', { uid: 256n }, /uid of user\(\) must be a string.*toUid\(id\)/],
     ['no uid', { name: 'secret' }, /object with a uid/],
     ['no object', 'u256secret', /object with a uid/],
     ['a Response', new Response('secret'), /to be thrown/],
@@ -137,6 +144,15 @@ describe('user() fails', () => {
     expect((await ask(broker)).status).toBe(500)
     expect(lines).toEqual([expect.stringMatching(/sub of user\(\).*1 to 256 characters/)])
     expect(weavy.calls).toEqual([])
+  })
+
+  test.each([
+    [null, digestOf('u1')],
+    ['x', 'x'],
+    ['x'.repeat(256), 'x'.repeat(256)],
+  ])('gives a user whose sub is %j: that is fine', async (sub, answered) => {
+    const { broker } = createTestBroker({ user: () => ({ uid: 'u1', sub }) as { uid: string } })
+    expect((await ask(broker)).body.sub).toBe(answered)
   })
 
   test.each([
@@ -264,6 +280,9 @@ describe('user() throws what frameworks throw', () => {
     ['an error with another status', Object.assign(new Error('x'), { status: 500 })],
     ['an error of a database with a status of its own', Object.assign(new Error('x'), { status: 'ER_401' })],
     ['an HttpException of NestJS', Object.assign(new Error('x'), { getResponse: () => 'text' })],
+    ['an error with a digest that is no text', Object.assign(new Error('x'), { digest: ['NEXT_NOT_FOUND'] })],
+    ['an error with a digest of words', Object.assign(new Error('x'), { digest: 'no NEXT_NOT_FOUND' })],
+    ['an object with the status of a redirect and no location', { status: 303 }],
     ['an object with a location', { location: 'here' }],
     ['an object with a location and a status that is none of a redirect', { status: 304, location: 'here' }],
   ])('%s is a failure', async (_, thrown) => {
