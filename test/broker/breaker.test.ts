@@ -63,7 +63,6 @@ describe('while Weavy hangs', () => {
     await vi.advanceTimersByTimeAsync(REST_MS)
     const replies = issueAll(200)
     await vi.advanceTimersByTimeAsync(0)
-    expect(fetch).toHaveBeenCalledOnce()
     await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
     expect(await replies).toEqual(['weavy_timeout', ...Array(199).fill('weavy_unavailable 1')])
     expect(await issueAll(3)).toEqual(Array(3).fill('weavy_unavailable 5'))
@@ -348,6 +347,14 @@ describe('profiles that Weavy does not take', () => {
     expect(lines.slice(1)).toEqual(
       Array(4).fill('Weavy takes profiles again. Requests that failed meanwhile: 1.'),
     )
+  })
+
+  test('are not sent while Weavy issues no tokens', async () => {
+    const { weavy, issue, fetch } = createStage(withStatus(429))
+    await issue('u1-')
+    expect(weavy.takesProfiles('u2-')).toBe(false)
+    await expect(weavy.upsertUser('u2-', {})).rejects.toMatchObject({ code: 'weavy_unavailable' })
+    expect(fetch).toHaveBeenCalledOnce()
   })
 
   test('because Weavy takes none say nothing about the user who met it', async () => {

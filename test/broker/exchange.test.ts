@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_ANSWER_BYTES } from '../../src/broker/exchange.js'
+import { WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
 
@@ -60,6 +61,27 @@ describe('a request that gets no answer at all', () => {
     const { broker } = createTestBroker({ fetch })
     expect((await ask(broker)).status).toBe(503)
     expect(fetch).toHaveBeenCalledTimes(3)
+  })
+
+  test.each([1, 2])('is not sent again when time is up: it had %i tries', async (tries) => {
+    vi.useFakeTimers()
+    try {
+      let sent = 0
+      const fetch = vi.fn<typeof globalThis.fetch>((_, init) =>
+        ++sent < tries
+          ? Promise.reject(new TypeError('fetch failed'))
+          : new Promise((_, reject) => {
+              init?.signal?.addEventListener('abort', () => reject(new TypeError('aborted')))
+            }),
+      )
+      const reply = ask(createTestBroker({ fetch }).broker)
+      await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
+      expect((await reply).status).toBe(504)
+      await vi.advanceTimersByTimeAsync(0)
+      expect(fetch).toHaveBeenCalledTimes(tries)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('asks for a new connection, where the runtime knows how', async () => {
@@ -150,7 +172,12 @@ describe('an answer', () => {
     const fetchOf = (text: string) => async () => of(text) as Response
     const good = createTestBroker({ fetch: fetchOf('{"access_token":"wyu_1","expires_in":60}') })
     expect(await askForToken(good.broker)).toBe('wyu_1')
+    const full = createTestBroker({
+      fetch: fetchOf('{"access_token":"wyu_1","expires_in":60}'.padEnd(MAX_ANSWER_BYTES)),
+    })
+    expect(await askForToken(full.broker)).toBe('wyu_1')
     const large = createTestBroker({ fetch: fetchOf(' '.repeat(MAX_ANSWER_BYTES + 1)) })
     expect((await ask(large.broker)).status).toBe(502)
+    expect(large.lines).toEqual([expect.stringMatching(/larger than 65536 bytes/)])
   })
 })

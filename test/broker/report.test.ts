@@ -68,4 +68,5 @@ test('without a log the line goes to console.error, and a console.error that thr
     throw new Error('closed')
   })
   expect((await ask(broker)).status).toBe(500)
+  expect(error).toHaveBeenCalledTimes(2)
 })

@@ -190,7 +190,7 @@ describe('forget', () => {
     const deleted = vi.fn()
     const store: TokenStore = { get() {}, set() {}, delete: deleted }
     const { broker, lines } = createTestBroker({ store })
-    await broker.forget('256')
+    expect(await broker.forget('256')).toBe(false)
     await broker.forget('x/../u256')
     await broker.forget(undefined as unknown as string)
     expect(deleted).not.toHaveBeenCalled()

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { type BrokerEvent, createTokenBroker, isTokenError } from '../../src/broker/index.js'
+import { type BrokerEvent, createTokenBroker, isTokenError, type TokenError } from '../../src/broker/index.js'
 import { blocksOf, runBlock } from '../documented.js'
 import {
   ask,
@@ -49,9 +49,23 @@ describe('broker.token()', () => {
       (failure: unknown) => failure,
     )
     expect(isTokenError(error)).toBe(true)
-    expect(error).toMatchObject({ code, status })
+    expect(error).toMatchObject({ code, status, message: expect.stringMatching(/^[A-Z][\w ]+\. [A-Z].+\.$/) })
+    const isToldToWait = status === 503 || status === 429
+    expect((error as TokenError).retryAfterMs).toBe(isToldToWait ? 7_000 : undefined)
     expect(String(error)).not.toMatch(/secret/)
   })
+})
+
+test('what nobody foresaw is an error of the broker, and the log says what and where, and quotes nothing', async () => {
+  const { broker, lines } = createTestBroker()
+  const user = {
+    get uid(): string {
+      throw new RangeError('secret')
+    },
+  }
+  await expect(broker.token(user)).rejects.toMatchObject({ code: 'broker_error', status: 500 })
+  expect(lines).toEqual([expect.stringMatching(/^weavy-token broker: Unforeseen: RangeError at [^\n]+$/)])
+  expect(lines.join()).not.toContain('secret')
 })
 
 describe('one memory per process', () => {

@@ -85,6 +85,23 @@ describe('a store that fails', () => {
     },
   )
 
+  const silent = { get() {}, set() {}, delete() {} }
+  const reject = () => Promise.reject(new Error('secret'))
+  test.each<[string, Partial<TokenStore>]>([
+    ['get: an error', { get: reject }],
+    ['get: no answer within 1000 ms', { get: hang }],
+    ['set: an error', { set: reject }],
+    ['set: returned false', { set: () => false }],
+    ['set: not there when it was read back', {}],
+  ])('the log says what failed: %s', async (reason, broken) => {
+    const { broker, lines } = createTestBroker({ store: { ...silent, ...broken }, fetch: createWeavyFetch() })
+    const reply = ask(broker)
+    await vi.advanceTimersByTimeAsync(STORE_TIMEOUT_MS)
+    await reply
+    expect(lines).toEqual([`weavy-token broker: The token store failed (${reason}). Going on without it.`])
+    vi.clearAllTimers()
+  })
+
   test('throws before it returns a promise: the same', async () => {
     const broken = () => {
       throw new Error('secret')

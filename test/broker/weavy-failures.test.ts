@@ -176,14 +176,26 @@ describe('Weavy fails', () => {
     expect(lines).toHaveLength(1)
   })
 
-  test('the system code of a failed connection is in the log', async () => {
-    const refused = new TypeError('fetch failed secret', {
-      cause: { code: 'ECONNREFUSED', message: 'secret' },
-    })
-    const { broker, lines } = createTestBroker({ fetch: () => Promise.reject(refused) })
+  test.each([
+    [{ code: 'ECONNREFUSED', message: 'secret' }, ' (ECONNREFUSED)'],
+    [{ code: 'E'.repeat(40) }, ` (${'E'.repeat(40)})`],
+    [{ code: 'E'.repeat(41) }, ''],
+    [{ code: 'to secret' }, ''],
+    [{ code: 'secret!' }, ''],
+    [{ code: ['secret'] }, ''],
+    [undefined, ''],
+  ])('of a failed connection caused by %j the log has a system code alone', async (cause, named) => {
+    const failed = new TypeError('fetch failed secret', { cause })
+    const { broker, lines } = createTestBroker({ fetch: () => Promise.reject(failed) })
     expect((await ask(broker)).status).toBe(503)
-    expect(lines).toEqual([expect.stringMatching(/cannot be reached \(ECONNREFUSED\)/)])
-    expect(lines[0]).not.toMatch(/secret/)
+    expect(lines).toEqual([`weavy-token broker: Issuing a token failed: Weavy cannot be reached${named}.`])
+  })
+
+  test('the longest token that is taken', async () => {
+    const access_token = 'wyu_'.padEnd(MAX_TOKEN_LENGTH, 'x')
+    const { status, body } = await askOnce(() => HttpResponse.json({ access_token, expires_in: 60 }))
+    expect(status).toBe(200)
+    expect(body.access_token).toBe(access_token)
   })
 
   test('a fetch that throws at once is a failed connection', async () => {
@@ -273,10 +285,11 @@ describe('Weavy hangs', () => {
   test('longer than the token lives: 504 instead of a dead token', async () => {
     vi.useFakeTimers()
     const late = createDeferred<Response>()
-    const { broker } = createTestBroker({ expiresIn: 2, fetch: () => late.promise })
+    const { broker, lines } = createTestBroker({ expiresIn: 2, fetch: () => late.promise })
     const reply = ask(broker)
     await vi.advanceTimersByTimeAsync(2_000)
     late.resolve(HttpResponse.json({ access_token: 'wyu_dead', expires_in: 2 }))
     expect((await reply).status).toBe(504)
+    expect(lines).toEqual([expect.stringContaining('it took longer than the token lives')])
   })
 })

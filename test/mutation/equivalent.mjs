@@ -220,4 +220,46 @@ export const EQUIVALENT = [
     becomes: 'true',
     why: 'In any other state it changes nothing: the source asks by itself, or not at all.',
   },
+  {
+    file: 'src/broker/check-options.ts',
+    code: 'last && last.value === value',
+    becomes: 'false',
+    why: 'It is the same answer, quicker.',
+  },
+  {
+    file: 'src/broker/check-options.ts',
+    code: '[]',
+    becomes: '["Stryker was here"]',
+    why: 'No user has a field of that name.',
+  },
+  {
+    file: 'src/broker/decide.ts',
+    code: 'record.replacedAt !== null',
+    becomes: 'true',
+    why: 'null counts as 1970, and no clock is within seconds of that.',
+  },
+  {
+    file: 'src/broker/record.ts',
+    code: "typeof key !== 'string'",
+    becomes: 'false',
+    why: 'A key that is no string is not the present one, which is asked next.',
+  },
+  {
+    file: 'src/broker/record.ts',
+    code: "generation !== null && typeof generation !== 'string'",
+    becomes: 'false',
+    why: 'A generation that is no string is not the present one, which is asked next.',
+  },
+  {
+    file: 'src/broker/exchange.ts',
+    code: 'response.body?.cancel',
+    becomes: 'response.body.cancel',
+    why: 'What that throws without a body is caught below, and the request sent again as it would be.',
+  },
+  {
+    file: 'src/broker/exchange.ts',
+    code: '{ stream: true }',
+    becomes: '{}',
+    why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
+  },
 ]
