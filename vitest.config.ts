@@ -21,13 +21,16 @@ const WORKERS = { maxWorkers: 3 }
 /** Those in which no real second counts take what the others leave of a core. */
 const PATIENT = { ...WORKERS, setupFiles: ['test/yield.ts'] }
 
-/** The unit tests, which wait for nothing, fill the time that is left when the others have begun. */
-const UNIT = ['node', 'jsdom', 'react-18']
+/**
+ * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
+ * idle. What is not named comes first.
+ */
+const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/]
 
-class UnitLast extends BaseSequencer {
+class WaitingLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isUnit = ({ project }: TestSpecification) => Number(UNIT.includes(project.name))
-    return (await super.sort(files)).sort((one, other) => isUnit(one) - isUnit(other))
+    const rank = ({ moduleId }: TestSpecification) => LAST.findIndex((pattern) => pattern.test(moduleId))
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
   }
 }
 
@@ -39,7 +42,7 @@ export default defineConfig({
     onUnhandledError(error: { message: string; stack?: string; VITEST_TEST_PATH?: string }) {
       return !(error.VITEST_TEST_PATH?.includes('test/browser/') && isUnheard(error))
     },
-    sequence: { sequencer: UnitLast },
+    sequence: { sequencer: WaitingLast },
     // The UIKit talks a lot.
     silent: 'passed-only',
     projects: [

@@ -36,6 +36,7 @@ const FILES = {
 export function writeTypedApp(module, moduleResolution, more = {}) {
   const compilerOptions = {
     strict: true,
+    exactOptionalPropertyTypes: true,
     skipLibCheck: false,
     noEmit: true,
     target: 'ES2022',
