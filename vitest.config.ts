@@ -12,20 +12,20 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
   test: { testTimeout: 30_000, expect: { poll: { timeout: 20_000 } }, ...test },
 })
 
-/**
- * Most of their time the files that need a browser or the built package wait for seconds to pass, so three run at once
- * beside one page of each engine, whatever the machine.
- */
-const WORKERS = { maxWorkers: 3 }
+/** By default Vitest leaves one core to others, which on two is half of them. */
+const UNIT = { maxWorkers: '100%' }
 
-/** Those in which no real second counts take what the others leave of a core. */
-const PATIENT = { ...WORKERS, setupFiles: ['test/yield.ts'] }
+/**
+ * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
+ * pass, so two files run at once beside one page of each engine, whatever the machine.
+ */
+const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 
 /**
  * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
  * idle. What is not named comes first.
  */
-const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/]
+const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/, /redis/]
 
 class WaitingLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -48,33 +48,33 @@ export default defineConfig({
     projects: [
       // `npm run test:unit` runs these three.
       project({
-        ...PATIENT,
+        ...UNIT,
         name: 'node',
         environment: 'node',
         include: ['test/**/*.test.ts'],
         exclude: ['test/{browser,pages,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
       }),
-      project({ ...PATIENT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
+      project({ ...UNIT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
       project(
         {
-          ...PATIENT,
+          ...UNIT,
           name: 'react-18',
           environment: 'jsdom',
           include: ['test/react/**/*.test.tsx'],
-          setupFiles: [...PATIENT.setupFiles, 'test/react/react-18.ts'],
+          setupFiles: ['test/react/react-18.ts'],
           env: { REACT_VERSION: '18.0.0' },
         },
         { alias: [{ find: /^(react|react-dom)(?=\/|$)/, replacement: '$1-18' }] },
       ),
 
       project({
-        ...WORKERS,
+        ...WAITING,
         name: 'redis',
         environment: 'node',
         include: ['test/broker/redis*.test.ts'],
       }),
       project({
-        ...PATIENT,
+        ...WAITING,
         name: 'package',
         environment: 'node',
         include: ['test/package/**/*.test.ts'],
@@ -82,21 +82,21 @@ export default defineConfig({
       }),
       // Pages that are driven from outside: navigation, several tabs.
       project({
-        ...WORKERS,
+        ...WAITING,
         name: 'pages',
         environment: 'node',
         include: ['test/pages/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...WORKERS,
+        ...WAITING,
         name: 'tabs',
         environment: 'node',
         include: ['test/pages/tabs/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...WORKERS,
+        ...WAITING,
         name: 'demo',
         environment: 'node',
         include: ['test/demo/**/*.test.ts'],
@@ -107,12 +107,12 @@ export default defineConfig({
 
       // Every file of test/browser runs in each engine: `--project chromium` and so on.
       engines(ENGINES, {
-        ...WORKERS,
+        ...WAITING,
         name: 'engines',
         include: ['test/browser/**/*.test.{ts,tsx}'],
         exclude: [OLD_UIKITS],
       }),
-      oldUikits({ ...WORKERS, name: 'old-uikits', include: [OLD_UIKITS] }),
+      oldUikits({ ...WAITING, name: 'old-uikits', include: [OLD_UIKITS] }),
     ],
   },
 })
