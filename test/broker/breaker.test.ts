@@ -55,6 +55,17 @@ describe('while Weavy hangs', () => {
     return stage
   }
 
+  test('the call that went out to see is alone for as long as it may take', async () => {
+    const { fetch, issue } = await start()
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    const seeing = issue('seeing')
+    await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS - 1)
+    expect(await issue('another')).toMatch(/^weavy_unavailable /)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await seeing).toMatch(/^weavy_timeout/)
+    expect(fetch).toHaveBeenCalledTimes(1)
+  })
+
   test('the next 200 users are told at once, and one call at a time goes out to see', async () => {
     const { fetch, issueAll, lines } = await start()
     expect(await issueAll(200)).toEqual(Array(200).fill('weavy_unavailable 5'))
