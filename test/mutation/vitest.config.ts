@@ -29,9 +29,11 @@ export default defineConfig({
         exclude: ['test/{docs,catalogue,zone}.test.ts'],
         isolate: false,
       }),
-      project('alone', ['test/zone.test.ts', 'test/{broker,check}/*.test.ts'], {
-        exclude: ['test/broker/redis*.test.ts'],
+      project('broker', ['test/broker/*.test.ts'], {
+        exclude: ['test/broker/{redis*,mounts}.test.ts'],
+        isolate: false,
       }),
+      project('alone', ['test/zone.test.ts', 'test/broker/mounts.test.ts', 'test/check/*.test.ts']),
       project('react', ['test/react/*.test.tsx'], { environment: 'jsdom' }),
     ],
   },
