@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { STORE_REST_MS, STORE_TIMEOUT_MS } from '../../src/broker/store.js'
 import { FORGET_TIMEOUT_MS } from '../../src/broker/token-records.js'
-import { createTestBroker, generationKey } from './ask.js'
+import { askForToken, createTestBroker, generationKey } from './ask.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -136,5 +136,106 @@ describe('on Workers', () => {
     await vi.advanceTimersByTimeAsync(STORE_REST_MS)
     expect(entries.has(generationKey('u1-'))).toBe(true)
     expect(entries.has(generationKey('u2-'))).toBe(true)
+  })
+})
+
+describe('a token of before forget() is not handed out', () => {
+  const gone = () => Promise.reject(new Error('gone'))
+  /** A store of several processes, in which an operation fails or takes its time as the test says. */
+  function createShared() {
+    const entries = new Map<string, unknown>()
+    const meet = { get: async () => {}, set: async (_: string) => {} }
+    const store: TokenStore = {
+      // What it holds when it is asked, however late it answers.
+      get: async (key) => {
+        const value = entries.get(key)
+        await meet.get()
+        return value
+      },
+      set: async (key, value) => {
+        await meet.set(key)
+        entries.set(key, value)
+      },
+      delete: async (key) => {
+        await meet.set(key)
+        entries.delete(key)
+      },
+    }
+    let issued = 0
+    const fetch = async () => Response.json({ access_token: `wyu_${++issued}`, expires_in: 3600 })
+    const open = () => createTestBroker({ store, fetch }).broker
+    return { entries, meet, open }
+  }
+
+  test('when the store has it still, and takes no writes', async () => {
+    const { meet, open } = createShared()
+    const broker = open()
+    expect(await askForToken(broker)).toBe('wyu_1')
+    meet.set = gone
+    expect(await broker.forget('u256')).toBe(false)
+    for (let n = 0; n < 2; n++) expect(await askForToken(broker)).toBe('wyu_2')
+  })
+
+  test('when another process has forgotten later: its word counts, and its token serves both', async () => {
+    const { open } = createShared()
+    const [one, other] = [open(), open()]
+    expect(await one.forget('u256')).toBe(true)
+    expect(await askForToken(one)).toBe('wyu_1')
+    expect(await other.forget('u256')).toBe(true)
+    expect(await askForToken(other)).toBe('wyu_2')
+    for (const broker of [one, other, one]) expect(await askForToken(broker)).toBe('wyu_2')
+    expect(await one.forget('u256')).toBe(true)
+    for (const broker of [one, other]) expect(await askForToken(broker)).toBe('wyu_3')
+  })
+
+  test('when it was read before that, and the store answers late', async () => {
+    const { meet, open } = createShared()
+    const broker = open()
+    await broker.forget('u256')
+    expect(await askForToken(broker)).toBe('wyu_1')
+    meet.get = takes(50)
+    const asked = askForToken(broker)
+    await vi.advanceTimersByTimeAsync(0)
+    meet.get = async () => {}
+    expect(await broker.forget('u256')).toBe(true)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await asked).toBe('wyu_2')
+  })
+
+  test('and one of after it is, when the store has lost the word, or is down', async () => {
+    const { entries, meet, open } = createShared()
+    const [one, other] = [open(), open()]
+    await one.forget('u256')
+    for (const broker of [one, other]) expect(await askForToken(broker)).toBe('wyu_1')
+    meet.get = gone
+    expect(await askForToken(other)).toBe('wyu_1')
+    meet.get = async () => {}
+    await vi.advanceTimersByTimeAsync(2 * STORE_REST_MS)
+    entries.delete(generationKey())
+    expect(await askForToken(one)).toBe('wyu_1')
+  })
+
+  test.each([
+    ['token', 'weavy-token:'],
+    ['forget()', 'weavy-token-generation:'],
+  ])('nor one of a store that cannot say its last %s', async (_, prefix) => {
+    const entries = new Map<string, unknown>()
+    const state = { isDown: false }
+    const store: TokenStore = {
+      get: async (key) => (state.isDown && key.startsWith(prefix) ? gone() : entries.get(key)),
+      set: async (key, value) => void entries.set(key, value),
+      delete: async (key) => void entries.delete(key),
+    }
+    let issued = 0
+    const fetch = async () => Response.json({ access_token: `wyu_${++issued}`, expires_in: 3600 })
+    const { broker } = createTestBroker({ store, fetch })
+    const other = createTestBroker({ store, fetch }).broker
+    expect(await askForToken(broker)).toBe('wyu_1')
+    expect(await askForToken(other)).toBe('wyu_1')
+    state.isDown = true
+    // What this process knows serves on.
+    expect(await askForToken(broker)).toBe('wyu_1')
+    await broker.forget('u256')
+    expect(await askForToken(broker)).toBe('wyu_2')
   })
 })
