@@ -144,12 +144,12 @@ describe('a token of before forget() is not handed out', () => {
   /** A store of several processes, in which an operation fails or takes its time as the test says. */
   function createShared() {
     const entries = new Map<string, unknown>()
-    const meet = { get: async () => {}, set: async (_: string) => {} }
+    const meet = { get: async (_: string) => {}, set: async (_: string) => {} }
     const store: TokenStore = {
       // What it holds when it is asked, however late it answers.
       get: async (key) => {
         const value = entries.get(key)
-        await meet.get()
+        await meet.get(key)
         return value
       },
       set: async (key, value) => {
@@ -219,20 +219,11 @@ describe('a token of before forget() is not handed out', () => {
     ['token', 'weavy-token:'],
     ['forget()', 'weavy-token-generation:'],
   ])('nor one of a store that cannot say its last %s', async (_, prefix) => {
-    const entries = new Map<string, unknown>()
-    const state = { isDown: false }
-    const store: TokenStore = {
-      get: async (key) => (state.isDown && key.startsWith(prefix) ? gone() : entries.get(key)),
-      set: async (key, value) => void entries.set(key, value),
-      delete: async (key) => void entries.delete(key),
-    }
-    let issued = 0
-    const fetch = async () => Response.json({ access_token: `wyu_${++issued}`, expires_in: 3600 })
-    const { broker } = createTestBroker({ store, fetch })
-    const other = createTestBroker({ store, fetch }).broker
+    const { meet, open } = createShared()
+    const [broker, other] = [open(), open()]
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(await askForToken(other)).toBe('wyu_1')
-    state.isDown = true
+    meet.get = async (key) => (key.startsWith(prefix) ? gone() : undefined)
     // What this process knows serves on.
     expect(await askForToken(broker)).toBe('wyu_1')
     await broker.forget('u256')
