@@ -15,6 +15,9 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
 /** By default Vitest leaves one core to others, which on two is half of them. */
 const UNIT = { maxWorkers: '100%' }
 
+/** They change their process: Zone.js, what `hono` puts in the place of `Response`, a React that is not there. */
+const ALONE = ['test/{zone,without-react}.test.ts', 'test/broker/mounts.test.ts']
+
 /**
  * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
  * pass, so two files run at once beside one page of each engine, whatever the machine.
@@ -46,14 +49,20 @@ export default defineConfig({
     // The UIKit talks a lot.
     silent: 'passed-only',
     projects: [
-      // `npm run test:unit` runs these three.
+      // `npm run test:unit` runs these four. Those that leave nothing behind share a process, which saves a third.
       project({
         ...UNIT,
         name: 'node',
         environment: 'node',
+        isolate: false,
         include: ['test/**/*.test.ts'],
-        exclude: ['test/{browser,pages,react,package,demo,matrix,mutation}/**', 'test/broker/redis*.test.ts'],
+        exclude: [
+          'test/{browser,pages,react,package,demo,matrix,mutation}/**',
+          'test/broker/redis*.test.ts',
+          ...ALONE,
+        ],
       }),
+      project({ ...UNIT, name: 'alone', environment: 'node', include: ALONE }),
       project({ ...UNIT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
       project(
         {
@@ -72,6 +81,8 @@ export default defineConfig({
         name: 'redis',
         environment: 'node',
         include: ['test/broker/redis*.test.ts'],
+        // They wait for the rest of a store, each with a Redis to itself.
+        maxConcurrency: 13,
       }),
       project({
         ...WAITING,

@@ -32,9 +32,10 @@ export function fakeClocks() {
   afterEach(() => {
     for (const source of open.splice(0)) source.close()
     expect(vi.getTimerCount()).toBe(0)
-    vi.useRealTimers()
-    vi.unstubAllGlobals()
+    // In the reverse order, or a spy would bring the stopped clocks back.
     vi.restoreAllMocks()
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
   })
 }
 

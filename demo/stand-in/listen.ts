@@ -27,6 +27,8 @@ export async function listen(
 ): Promise<Listening> {
   const server = createAdaptorServer({
     fetch: (request, env) => fetch(request, env as HttpBindings),
+    // The tests beside it in one process have Node's own.
+    overrideGlobalObjects: false,
     ...(webSocketServer && { websocket: { server: webSocketServer as WebSocketServerLike } }),
   }) as Server
   server.maxRequestsPerSocket = requestsPerConnection

@@ -113,7 +113,7 @@ test('cookies for a broker that allows every origin fail in the browser, and the
   const source = sourceFor(world, {
     tokenUrl: world.tokenUrl,
     requestInit: { credentials: 'include' },
-    maxWaitMs: 500,
+    maxWaitMs: 3000,
   })
   const error = await failureOf(source.getToken())
   expect(error).toMatchObject({ code: 'unreachable' })

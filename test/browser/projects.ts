@@ -83,7 +83,7 @@ export const engines = (names: readonly Name[], options: ProjectOptions) =>
   project(
     names.map((name) => ({ ...INSTANCES[name](), name })),
     ['@weavy/uikit-web', ...REACT],
-    false,
+    true,
     options,
   )
 

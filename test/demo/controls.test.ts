@@ -3,10 +3,9 @@ import { eventually, prepareDemo } from './demo.js'
 
 const { open } = prepareDemo()
 
+// One of each unit.
 test.each([
   ['5 s', 5],
-  ['10 s', 10],
-  ['1 min', 60],
   ['5 min', 300],
   ['1 h', 3600],
 ])(

@@ -1,6 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import type { LaneName, Report } from '../../demo/control.js'
+import type { LaneName, Report, Settings } from '../../demo/control.js'
 import type { Environment } from '../../demo/environment.js'
 import { serveDemo } from '../../demo/serve.js'
 import type { Listening } from '../../demo/stand-in/listen.js'
@@ -82,19 +82,22 @@ export function prepareDemo(findEnvironment: () => Promise<Environment | null> =
       },
     }
   }
-  /** Opens a page several times in one browser; each has its token before the next one comes. */
-  async function openTabs(path: string, count: 2): Promise<[Page, Page]>
-  async function openTabs(path: string, count: number): Promise<Page[]> {
+  /** Opens the page of the tabs twice in one browser; the first has its token before the second one comes. */
+  async function openTabs(settings: Partial<Settings>): Promise<[Page, Page]> {
+    await fetch(`${demo.url}/control/tabs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ settings }),
+    })
     const context = await browser.newContext({ reducedMotion: 'reduce' })
-    const tabs: Page[] = []
-    for (let n = 0; n < count; n++) {
+    const openTab = async () => {
       const page = await context.newPage()
-      tabs.push(page)
       pages.push(page)
-      await page.goto(demo.url + path)
+      await page.goto(`${demo.url}/tabs`)
       await message(page, 'This stays between us').waitFor()
+      return page
     }
-    return tabs
+    return [await openTab(), await openTab()]
   }
   return { open, openTabs }
 }
@@ -111,7 +114,7 @@ export const eventually = (check: () => Promise<void> | void, timeout = 20_000) 
           return (error as Error).message
         }
       },
-      { timeout, interval: 100 },
+      { timeout, interval: 200 },
     )
     .toBe('holds')
 

@@ -34,24 +34,20 @@ describe.each(['vanilla', 'react'] as const)('the %s page', (lane) => {
     expect(later.weavy).toMatchObject({ requests: weavy?.requests, wrongUser: 0 })
   })
 
-  test('fits on a phone and leads to the other page', async () => {
+  test('fits on a phone, shows the code that it runs, and leads to the other page', async () => {
     const { page } = await open(lane, 390)
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+    const code = await page.locator('pre').textContent()
+    expect(code).toContain(
+      lane === 'vanilla' ? 'connectWeavy(source, weavy)' : '<WeavyTokenProvider tokenUrl={tokenUrl}',
+    )
+    expect(code?.trim().split('\n').length).toBeLessThan(30)
     await page
       .getByRole('navigation')
       .getByText(lane === 'vanilla' ? 'React' : 'Vanilla')
       .click()
     await message(page, 'This stays between us').waitFor()
     expect(new URL(page.url()).pathname).toBe(lane === 'vanilla' ? '/react' : '/')
-  })
-
-  test('shows the code that it runs', async () => {
-    const { page } = await open(lane)
-    const code = await page.locator('pre').textContent()
-    expect(code).toContain(
-      lane === 'vanilla' ? 'connectWeavy(source, weavy)' : '<WeavyTokenProvider tokenUrl={tokenUrl}',
-    )
-    expect(code?.trim().split('\n').length).toBeLessThan(30)
   })
 })
 

@@ -4,7 +4,7 @@ import { eventually, message, prepareDemo } from './demo.js'
 const { openTabs } = prepareDemo()
 
 test('a second tab is given its token, and each tab shows who asked, beside the broker requests of all tabs', async () => {
-  const [first, second] = await openTabs('/tabs', 2)
+  const [first, second] = await openTabs({ lifetimeSeconds: 10 })
   const count = async (page: typeof first, what: string) =>
     Number(await page.locator(`[data-tab="${what}"]`).textContent())
   await message(second, 'This stays between us').waitFor()
