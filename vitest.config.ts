@@ -20,7 +20,7 @@ const ALONE = ['test/{zone,without-react}.test.ts', 'test/broker/mounts.test.ts'
 
 /**
  * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
- * pass, so two files run at once beside one page of each engine, whatever the machine.
+ * pass, so two files run at once beside two pages of each engine, whatever the machine.
  */
 const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 

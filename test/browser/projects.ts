@@ -10,12 +10,7 @@ type ProjectOptions = Pick<InlineConfig, 'name' | 'include' | 'exclude' | 'seque
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}.js`, import.meta.url))
 
 /** Real browsers run the built files, next to real UIKits. */
-const project = (
-  instances: BrowserInstanceOption[],
-  uikits: readonly string[],
-  fileParallelism: boolean,
-  options: ProjectOptions,
-) => ({
+const project = (instances: BrowserInstanceOption[], uikits: readonly string[], options: ProjectOptions) => ({
   resolve: {
     alias: [
       { find: /^weavy-token$/, replacement: built('index') },
@@ -35,7 +30,6 @@ const project = (
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      fileParallelism,
       instances,
       commands,
     },
@@ -78,15 +72,14 @@ type Name = keyof typeof INSTANCES
 
 const REACT = ['@weavy/uikit-react', 'react', 'react-dom', 'react-dom/client', 'react/jsx-dev-runtime']
 
-/** The newest UIKit in these engines, in a page of each: one project, whose modules are made once. */
+/** The newest UIKit in these engines: one project, whose modules are made once. */
 export const engines = (names: readonly Name[], options: ProjectOptions) =>
   project(
     names.map((name) => ({ ...INSTANCES[name](), name })),
     ['@weavy/uikit-web', ...REACT],
-    true,
     options,
   )
 
-/** The older versions of the UIKit that are supported, in one engine and several pages. */
+/** The older versions of the UIKit that are supported, in one engine. */
 export const oldUikits = (options: ProjectOptions) =>
-  project([chromium()], ['uikit-web-25', 'uikit-web-27', 'uikit-web-31'], true, options)
+  project([chromium()], ['uikit-web-25', 'uikit-web-27', 'uikit-web-31'], options)
