@@ -18,10 +18,11 @@ async function live(world: World, weavy: Weavy) {
   const outcomes: string[] = []
   await every(250, 2 * LIFETIME_S * 1000, async (n) => {
     outcomes.push(
-      await weavy.fetch(`/api/user?n=${n}`).then(
-        async (response) => (await response.json()).uid ?? response.status,
-        (error) => error.code ?? error.name,
-      ),
+      await weavy
+        .fetch(`/api/user?n=${n}`)
+        .then(async (response) => (await response.json()).uid ?? response.status)
+        // Also of a body that is read when the user has been switched.
+        .catch((error) => error.code ?? error.name),
     )
   })
   return outcomes

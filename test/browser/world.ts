@@ -53,6 +53,28 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
+const TICK_MS = 50
+/** Less than that is a busy page, more a machine that stood still. */
+const HELD_UP_MS = 300
+
+/** Hears for how long in all the machine held this page up: its timers came that late. */
+export function hearHoldUps() {
+  let heldUpMs = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    const lateMs = now - last - TICK_MS
+    if (lateMs > HELD_UP_MS) heldUpMs += lateMs
+    last = now
+  }, TICK_MS)
+  return {
+    end() {
+      clearInterval(timer)
+      return heldUpMs
+    },
+  }
+}
+
 /** Requests that Weavy refused for their token. */
 export const refusedForToken = ({ weavy }: WorldReport): RequestRecord[] =>
   weavy.filter(({ refused }) => refused !== undefined && refused !== 'forbidden')
