@@ -103,7 +103,8 @@ export function createTokenRecords(
     const isAhead = known !== undefined && (!known.isStored || known.turn > began)
     const record = newer(stored, isAhead ? mine : undefined)
     if (record === undefined) memory.tokens.delete(recordKey(owner))
-    else if (record === stored && known?.record.token !== stored.token) remember(stored, true)
+    else if (record === stored && !(known?.isStored && known.record.token === stored.token))
+      remember(stored, true)
     else if (record === mine && known && !known.isStored) tryAgain(known, found?.token)
     return { record, generation, seen: found?.token }
   }

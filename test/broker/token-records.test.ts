@@ -47,6 +47,7 @@ function createStage({ lease }: Pick<GuardedStore, 'lease'> = {}) {
   const entries = new Map<string, unknown>()
   const state = { takesWrites: true, isFailing: false }
   const sets: { key: string; value: unknown; ttlMs: number; write: Write }[] = []
+  const deleted: string[] = []
   const answers: { get(key: string): unknown } = { get: (key) => entries.get(key) }
   const store: GuardedStore = {
     get: (key) => answers.get(key),
@@ -57,6 +58,7 @@ function createStage({ lease }: Pick<GuardedStore, 'lease'> = {}) {
       return state.takesWrites
     },
     async delete(key) {
+      deleted.push(key)
       if (state.takesWrites) entries.delete(key)
     },
     ...(lease && { lease }),
@@ -74,6 +76,7 @@ function createStage({ lease }: Pick<GuardedStore, 'lease'> = {}) {
     entries,
     state,
     sets,
+    deleted,
     answers,
     read: async () => records.read(OWNER, KEY),
     write: (record: TokenRecord, seen?: string) => records.write(record, { seen } as Reading),
@@ -84,7 +87,7 @@ const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
 describe('what this process remembers', () => {
   test.each([
-    ['neither may be handed out nor counts for the allowance is', -1, undefined],
+    ['neither may be handed out nor counts for the allowance is', 0, undefined],
     ['counts for the allowance for another millisecond is not', 1, 'wyu_1'],
   ])('a record that %s forgotten at once', async (_, paidForMs, token) => {
     const { memory, write } = createStage()
@@ -98,6 +101,24 @@ describe('what this process remembers', () => {
     await records.write(recordOf(), {} as Reading)
     expect(tokenOf(await records.read(OWNER, KEY))).toBe('wyu_1')
     expect(tokenOf(await records.read(OWNER, 'key after a rotation'))).toBeUndefined()
+  })
+
+  test('is what the store had last, for when it is gone', async () => {
+    const { entries, answers, read } = createStage()
+    for (const version of [1, 2]) {
+      entries.set(RECORD_KEY, recordOf({ version, token: `wyu_${version}` }))
+      await read()
+    }
+    answers.get = () => UNAVAILABLE
+    expect(tokenOf(await read())).toBe('wyu_2')
+  })
+
+  test('ends when the store has lost it', async () => {
+    const { entries, read } = createStage()
+    entries.set(RECORD_KEY, recordOf())
+    expect(tokenOf(await read())).toBe('wyu_1')
+    entries.clear()
+    expect(await read()).toEqual({ record: undefined, generation: null, seen: undefined })
   })
 
   test('holds while a client that swallows errors says that there is nothing', async () => {
@@ -156,6 +177,16 @@ describe('forget()', () => {
     entries.set(GENERATION_KEY, 'g1').set(RECORD_KEY, recordOf({ generation: 'g1' }))
     expect(tokenOf(await read())).toBeUndefined()
     await told
+  })
+
+  test('is not undone by what was begun before it and lands after a newer one', async () => {
+    const { memory } = createStage()
+    const records = createTokenRecords(undefined, memory, MAX_LIFETIME_MS)
+    await records.forget(OWNER)
+    const { generation } = await records.read(OWNER, KEY)
+    await records.write(recordOf({ generation, token: 'wyu_2' }), {} as Reading)
+    await records.write(recordOf({ generation: null, token: 'wyu_1' }), {} as Reading)
+    expect(tokenOf(await records.read(OWNER, KEY))).toBe('wyu_2')
   })
 
   test('of another process ends what this one has said: it holds also when the store is gone', async () => {
@@ -244,6 +275,8 @@ describe('a write that the store did not take', () => {
     await pass(STORE_REST_MS)
     expect(tokenOf(await read())).toBe('wyu_1')
     expect(sets).toHaveLength(1)
+    entries.clear()
+    expect(tokenOf(await read())).toBeUndefined()
   })
 
   test('one that landed during a long read is not tried again', async () => {
@@ -272,6 +305,15 @@ describe('a write that the store did not take', () => {
     await write(recordOf({ token: 'wyu_1' }), 'wyu_1')
     expect(sets[1]?.write.isThere?.(recordOf())).toBe(true)
   })
+})
+
+test.each([
+  ['and given back', true, 1],
+  ['and is somebody else’s for all that is known: nobody gives it back', UNAVAILABLE, 0],
+] as const)('a lease may be had %s', async (_, answer, times) => {
+  const { records, deleted } = createStage({ lease: async () => answer })
+  await (await records.lease?.(OWNER, null))?.release?.()
+  expect(deleted).toEqual(Array(times).fill(`weavy-token-lease:${OWNER}:`))
 })
 
 describe('a lease that somebody else has', () => {

@@ -292,4 +292,10 @@ export const EQUIVALENT = [
     becomes: 'store.lease(name, LEASE_MS, now - since > LEASE_MS)',
     why: 'It is there, or this would not run.',
   },
+  {
+    file: 'src/broker/token-records.ts',
+    code: '!(known?.isStored && known.record.token === stored.token)',
+    becomes: 'true',
+    why: 'What is known already is remembered once more.',
+  },
 ]
