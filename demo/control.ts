@@ -54,7 +54,7 @@ export interface Report {
     refused: number
     /** Those answered with 403. */
     forbidden: number
-    /** Those as somebody else than the user whom the page has switched to. */
+    /** Those as somebody else than the user whom the page has switched to, once nothing of before is in the air. */
     wrongUser: number
     /** Hub connections that are open, and that were opened. */
     hubs: number

@@ -16,6 +16,9 @@ export interface Lane {
 
 const FORBIDDEN_PATH = '/api/notifications'
 
+/** What was in the air when a page switched may arrive so much later: it comes on other connections than the word of the page. */
+const IN_THE_AIR_MS = 500
+
 const uidOf = (user: Settings['user']) => (user === null ? null : toUid(user, 'demo-'))
 
 /** A broker made with `weavy-token/broker` that can be made to fail, for a stand-in environment or a real one. */
@@ -63,7 +66,7 @@ export async function createLane(environment: Environment | null): Promise<Lane>
         apply({ ...DEFAULTS, ...changes })
         renewBroker()
       } else apply(changes)
-      if (action === 'begin' || action === 'followed') followedAt = Date.now()
+      if (action === 'begin' || action === 'followed') followedAt = Date.now() + IN_THE_AIR_MS
       if (action === 'revoke') standIn?.revokeAll()
       if (action === 'drop-hub') standIn?.dropHubs()
     },
