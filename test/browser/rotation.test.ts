@@ -4,9 +4,9 @@ import { connectWeavy, createTokenSource } from 'weavy-token'
 import { messenger, type World } from './instances.js'
 import { every, refusedForToken, startWorld } from './world.js'
 
-const LIFETIME_S = 8
+const LIFETIME_S = 12
 /** As in the tests of React: early, and not before the second half of a life. */
-const REFRESH_AHEAD_MS = 2400
+const REFRESH_AHEAD_MS = 4500
 const EXPIRIES = 4
 
 /** Three instances on one page, a messenger among them, that ask Weavy all the time over that many expiries. */
