@@ -26,8 +26,8 @@ export interface Reading {
 interface Known {
   readonly record: TokenRecord
   readonly turn: number
-  /** Whether the store has it, where there is one. Until then this process knows better than the store. */
-  isStored: boolean | undefined
+  /** Whether the store has it. Until then this process knows better than the store. */
+  isStored: boolean
   /** When it was last written, by the monotonic clock. */
   triedAt: number
 }
@@ -66,7 +66,7 @@ export function createTokenRecords(
   const knownOf = (owner: string) => memory.tokens.get(recordKey(owner)) as Known | undefined
   const forgottenOf = (owner: string) => memory.tokens.get(generationKey(owner)) as Forgotten | undefined
 
-  function remember(record: TokenRecord, isStored: boolean | undefined): Known {
+  function remember(record: TokenRecord, isStored: boolean): Known {
     const known = { record, isStored, turn: ++memory.turn, triedAt: performance.now() }
     const ttlMs = keptMs(record)
     if (ttlMs >= 1) memory.tokens.set(recordKey(record.owner), known, ttlMs)
@@ -109,12 +109,13 @@ export function createTokenRecords(
     return { record, generation, seen: found?.token }
   }
 
-  async function save(record: TokenRecord, seen: string | undefined): Promise<boolean | undefined> {
+  async function save(record: TokenRecord, seen: string | undefined): Promise<boolean> {
+    if (!store) return true
     const isThere = (value: unknown) => {
       const token = parseRecord(value, record.owner, maxLifetimeMs)?.token
       return token !== undefined && (token === record.token || token !== seen)
     }
-    return store?.set(recordKey(record.owner), record, keptMs(record), { isThere })
+    return store.set(recordKey(record.owner), record, keptMs(record), { isThere })
   }
 
   function tryAgain(known: Known, seen: string | undefined) {

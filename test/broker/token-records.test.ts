@@ -113,6 +113,16 @@ describe('what this process remembers', () => {
     expect(tokenOf(await read())).toBe('wyu_2')
   })
 
+  test('of a broker without a store is no better than what the store of another says', async () => {
+    const { memory, entries, sets, read } = createStage()
+    entries.set(RECORD_KEY, recordOf())
+    const others = createTokenRecords(undefined, memory, MAX_LIFETIME_MS)
+    await others.write(recordOf({ version: 2, token: 'wyu_2' }), {} as Reading)
+    await pass(STORE_REST_MS)
+    expect(tokenOf(await read())).toBe('wyu_1')
+    expect(sets).toEqual([])
+  })
+
   test('ends when the store has lost it', async () => {
     const { entries, read } = createStage()
     entries.set(RECORD_KEY, recordOf())
@@ -123,7 +133,7 @@ describe('what this process remembers', () => {
 
   test('holds while a client that swallows errors says that there is nothing', async () => {
     const { entries, state, read, write } = createStage()
-    await write(recordOf({ generation: null }))
+    await write(recordOf())
     entries.clear()
     state.isFailing = true
     expect(tokenOf(await read())).toBe('wyu_1')
@@ -211,7 +221,7 @@ describe('forget()', () => {
     expect(sets.slice(before)).toMatchObject([{ key: GENERATION_KEY }])
   })
 
-  test('keeps no process alive, and is told where timers are numbers', async () => {
+  test('keeps no process alive, and is told when the store takes writes again', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout')
     const { records, state, entries } = createStage()
     state.takesWrites = false

@@ -8,7 +8,7 @@ import { hearSwitch, visibleText } from './instances.js'
 import { every, refusedForToken, sleep, startWorld } from './world.js'
 
 const LIFETIME_S = 10
-/** Where no request may be refused, and none is counted. */
+/** For the page that is left: nobody asks while its token runs out. */
 const SHORT_LIFETIME_S = 3
 /**
  * Early, for requests that a busy machine holds back, also when jitter halves it. Not before the second half of a life, of
