@@ -1,5 +1,5 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { BaseSequencer, type Reporter, type TestSpecification } from 'vitest/node'
 import { engines, oldUikits } from './test/browser/projects.js'
 import { isUnheard } from './test/browser/unheard.js'
 import { ENGINES } from './test/engines.js'
@@ -37,6 +37,15 @@ class WaitingLast extends BaseSequencer {
   }
 }
 
+/** Names once more what failed, at the end: that is what is left of a log that was cut. */
+const lastWord: Reporter = {
+  onTestRunEnd(modules) {
+    for (const module of modules)
+      for (const test of module.children.allTests('failed'))
+        process.stderr.write(`FAILED [${test.project.name}] ${module.relativeModuleId} > ${test.fullName}\n`)
+  },
+}
+
 /** The older versions of the UIKit that are supported, in one engine; the newest is tried in all. */
 const OLD_UIKITS = 'test/browser/{uikit,boundaries}-{25,27,31}.test.ts'
 
@@ -46,6 +55,7 @@ export default defineConfig({
       return !(error.VITEST_TEST_PATH?.includes('test/browser/') && isUnheard(error))
     },
     sequence: { sequencer: WaitingLast },
+    reporters: ['default', lastWord],
     // The UIKit talks a lot.
     silent: 'passed-only',
     projects: [

@@ -5,6 +5,8 @@
  */
 const UNHEARD: { message: RegExp; stack?: RegExp }[] = [
   { message: /^Instance destroyed$/, stack: /connect.*uikit/ },
+  // UIKit 25 subscribes anew when its hub is back, and waits for no answer.
+  { message: /^Invocation canceled due to the underlying connection being closed\.$/, stack: /uikit/ },
   { message: /^The token source was closed\.$/ },
   { message: /dynamically imported module: .*\/uikit-web\/.*editor/ },
   {
