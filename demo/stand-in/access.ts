@@ -12,10 +12,14 @@ export interface AccessEnv extends UserEnv {
 export interface Access {
   /** Passes on requests of a server that holds the API key, about a uid that Weavy allows. */
   requireApiKey: MiddlewareHandler<AccessEnv>
-  /** Passes on requests with a living user token; `delay` and `judge` in the query say when it is judged. */
+  /** Passes on requests with a living user token; `delay`, `held` and `judge` in the query say when it is judged. */
   requireUser: MiddlewareHandler<AccessEnv>
   /** Has paths that start so answered with 403, or no longer. */
   forbid(pathPrefix: string, forbidden: boolean): void
+  /** How many requests wait for `release()`. */
+  readonly held: number
+  /** From now on `held` holds no request, nor those that it held. */
+  release(): void
 }
 
 const MAX_DELAY_MS = 60_000
@@ -28,6 +32,11 @@ const unauthorized = (c: Context) => c.json({ status: 401, title: 'Unauthorized'
 /** Who may ask for what. Each request's verdict goes into its record. */
 export function createAccess(apiKey: string, tokens: TokenLedger, content: Content): Access {
   const forbiddenPrefixes = new Set<string>()
+  let held = 0
+  let release = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
 
   return {
     async requireApiKey(c, next) {
@@ -44,6 +53,11 @@ export function createAccess(apiKey: string, tokens: TokenLedger, content: Conte
       const delay = Math.min(Number(c.req.query('delay')) || 0, MAX_DELAY_MS)
       const early = c.req.query('judge') === 'arrival' ? judge() : undefined
       if (delay > 0) await wait(delay)
+      if (c.req.query('held') !== undefined) {
+        held += 1
+        await released
+        held -= 1
+      }
       const verdict = early ?? judge()
       c.set('verdict', verdict)
       if (verdict.refused || !verdict.uid) return unauthorized(c)
@@ -58,5 +72,9 @@ export function createAccess(apiKey: string, tokens: TokenLedger, content: Conte
       if (forbidden) forbiddenPrefixes.add(pathPrefix)
       else forbiddenPrefixes.delete(pathPrefix)
     },
+    get held() {
+      return held
+    },
+    release,
   }
 }

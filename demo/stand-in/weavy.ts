@@ -39,6 +39,10 @@ export interface StandInWeavy {
   revoke(uid: string): void
   /** Has paths that start so answered with 403, or, with `false`, no longer. */
   forbid(pathPrefix: string, forbidden?: boolean): void
+  /** How many requests wait for `release()`. */
+  readonly held: number
+  /** Lets requests with `?held` go on: those that wait, and all that come. */
+  release(): void
   /** Cuts every hub connection without a closing handshake and returns how many there were. */
   dropHubs(): number
   /** How many hub connections are open. */
@@ -58,7 +62,7 @@ const upgradeToWebSocket = upgradeWebSocket as UpgradeWebSocket<WebSocket>
  * content, the real-time hub. It listens on the loopback interface, open to pages of any origin.
  *
  * A request for user data can carry `?delay=MS`, at most 60,000: it is answered that much later, and its token is judged
- * then, or with `&judge=arrival` before the wait.
+ * then, or with `&judge=arrival` before the wait. One with `?held` waits for `release()`.
  */
 export async function createStandInWeavy(options: StandInWeavyOptions = {}): Promise<StandInWeavy> {
   const { apiKey = `wys_${randomBytes(24).toString('base64url')}`, port, version = '32.2.0' } = options
@@ -67,7 +71,8 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
   const content = createContent()
   const hub = createHub()
   const log = createRequestLog()
-  const { requireApiKey, requireUser, forbid } = createAccess(apiKey, tokens, content)
+  const access = createAccess(apiKey, tokens, content)
+  const { requireApiKey, requireUser } = access
 
   const app = new Hono<AccessEnv>()
   app.use(cors({ origin: (origin) => origin || '*', credentials: true }))
@@ -127,7 +132,11 @@ export async function createStandInWeavy(options: StandInWeavyOptions = {}): Pro
     requests: log.records,
     revokeAll: () => tokens.revoke(),
     revoke: (uid) => tokens.revoke(uid),
-    forbid: (pathPrefix, forbidden = true) => forbid(pathPrefix, forbidden),
+    forbid: (pathPrefix, forbidden = true) => access.forbid(pathPrefix, forbidden),
+    get held() {
+      return access.held
+    },
+    release: access.release,
     dropHubs: hub.drop,
     get hubs() {
       return hub.uids().length

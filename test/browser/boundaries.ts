@@ -55,12 +55,16 @@ const elementNamed = (name: RegExp) =>
 const posts = async (world: World, path: RegExp) =>
   (await world.look()).weavy.filter((request) => request.method === 'POST' && path.test(request.path))
 
+/** Resolves when Weavy has one that it holds until the world releases it. */
+const held = (world: World) =>
+  vi.waitFor(async () => expect((await world.look()).held).toBe(1), { timeout: 30_000, interval: 50 })
+
 const sends = {
-  fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?delay=3000', { method: 'POST', body: '{}' }),
+  fetch: (weavy: WeavyInstance) => weavy.fetch('/api/blobs?held', { method: 'POST', body: '{}' }),
   upload: (weavy: WeavyInstance) => {
     const body = new FormData()
     body.append('blob', new Blob(['hers']), 'hers.txt')
-    return weavy.upload('/api/blobs?delay=3000', 'POST', body, '')
+    return weavy.upload('/api/blobs?held', 'POST', body, '')
   },
 }
 
@@ -278,12 +282,13 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     messenger(world)
     await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
     await quiet(world)
-    const slow = get(weavy, '&delay=3000')
-    await sleep(100)
+    const slow = get(weavy, '&held')
+    await held(world)
     await world.revokeAll()
     await world.dropHubs()
-    expect(await slow).toBe(200)
     await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
+    await world.release()
+    expect(await slow).toBe(200)
     expect((await world.look()).broker.filter(({ refresh }) => refresh)).toHaveLength(1)
   })
 
@@ -324,13 +329,14 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
           const { source, weavy } = connected(world, { user: 'alice' })
           expect(await get(weavy)).toBe(200)
           const call = reasonOf(send(weavy))
-          await sleep(200)
+          await held(world)
           await world.signIn(next)
           source.setUser(next)
           await world.revokeAll()
           expect(await call).toMatchObject({ name: 'TokenError', code: 'superseded' })
-          // Weavy has refused it by then.
-          await sleep(3500)
+          await world.release()
+          await vi.waitFor(async () => expect(await posts(world, /blobs/)).not.toEqual([]), 30_000)
+          await sleep(500)
           expect((await posts(world, /blobs/)).filter(({ uid }) => uid !== 'alice')).toEqual([])
           expect(weavy.network?.isPending).toBe(false)
         },
@@ -383,9 +389,10 @@ export function versionlessScenarios(Weavy: WeavyConstructor) {
     const weavy = builtIn(world)
     expect(await get(weavy)).toBe(200)
     const call = sends.fetch(weavy).catch(() => {})
-    await sleep(200)
+    await held(world)
     await world.revokeAll()
     await world.signIn('bob')
+    await world.release()
     await call
     expect((await posts(world, /blobs/)).map(({ uid }) => uid)).toEqual(['alice', 'bob'])
   })

@@ -32,6 +32,7 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
     setLifetime: (seconds: number | null) => order({ do: 'lifetime', seconds }),
     revokeAll: () => order({ do: 'revoke' }),
     forbid: (path: string, forbidden = true) => order({ do: 'forbid', path, forbidden }),
+    release: () => order({ do: 'release' }),
     dropHubs: () => order({ do: 'drop-hubs' }),
     signIn: (user: string | null) => order({ do: 'sign-in', user }),
     /** To be done when this world ends. */

@@ -12,6 +12,7 @@ export type WorldOrder =
   | { do: 'lifetime'; seconds: number | null }
   | { do: 'revoke' }
   | { do: 'forbid'; path: string; forbidden: boolean }
+  | { do: 'release' }
   | { do: 'drop-hubs' }
   | { do: 'sign-in'; user: string | null }
   | { do: 'look' }
@@ -30,6 +31,7 @@ export interface WorldReport {
   broker: readonly BrokerRequest[]
   sample: readonly SampleRequest[]
   hubUsers: string[]
+  held: number
 }
 
 interface Served extends World {
@@ -52,6 +54,9 @@ async function obey(world: World, order: WorldOrder): Promise<void> {
       break
     case 'forbid':
       world.weavy.forbid(order.path, order.forbidden)
+      break
+    case 'release':
+      world.weavy.release()
       break
     case 'drop-hubs':
       world.weavy.dropHubs()
@@ -94,7 +99,13 @@ app.post('/worlds/:id', async (c) => {
   await obey(world, order)
   if (order.do === 'close') worlds.delete(id)
   const { weavy, broker, sample } = world
-  return c.json({ weavy: weavy.requests, broker: broker.requests, sample, hubUsers: weavy.hubUids() })
+  return c.json({
+    weavy: weavy.requests,
+    broker: broker.requests,
+    sample,
+    hubUsers: weavy.hubUids(),
+    held: weavy.held,
+  })
 })
 const { url } = await listen((request) => app.fetch(request))
 process.once('disconnect', () => process.exit())
