@@ -286,9 +286,10 @@ export function boundaryScenarios(Weavy: WeavyConstructor, version: string) {
     await held(world)
     await world.revokeAll()
     await world.dropHubs()
-    await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
+    // Versions before 32 ask for another token a minute after the hub was refused, unless a request is refused, too.
     await world.release()
     expect(await slow).toBe(200)
+    await vi.waitFor(async () => expect((await world.look()).hubUsers).toHaveLength(1), 30_000)
     expect((await world.look()).broker.filter(({ refresh }) => refresh)).toHaveLength(1)
   })
 
