@@ -1,5 +1,6 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestSpecification } from 'vitest/node'
+import { ALONE } from './test/alone.js'
 import { engines, oldUikits } from './test/browser/projects.js'
 import { isUnheard } from './test/browser/unheard.js'
 import { ENGINES } from './test/engines.js'
@@ -14,9 +15,6 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
 
 /** By default Vitest leaves one core to others, which on two is half of them. */
 const UNIT = { maxWorkers: '100%' }
-
-/** They change their process: Zone.js, what `hono` puts in the place of `Response`, a React that is not there. */
-const ALONE = ['test/{zone,without-react}.test.ts', 'test/broker/mounts.test.ts']
 
 /**
  * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to

@@ -2,7 +2,7 @@ import type { Weavy } from '@weavy/uikit-web'
 import { expect } from 'vitest'
 import { connectWeavy, createTokenSource, type TokenSourceOptions, type WeavyLike } from 'weavy-token'
 import { isUnheard } from './unheard.js'
-import { sleep, type startWorld } from './world.js'
+import { dispose, sleep, type startWorld } from './world.js'
 
 /** What these tests use of a `Weavy` instance, the same in every version of the UIKit. */
 export interface WeavyInstance extends WeavyLike {
@@ -18,9 +18,6 @@ export interface WeavyInstance extends WeavyLike {
 export type WeavyConstructor = new (options: { url: string; tokenUrl?: string }) => WeavyInstance
 
 export type World = Awaited<ReturnType<typeof startWorld>>
-
-/** What `using` looks for in WebKit, which has no such symbol yet. */
-const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 
 /** Every GET has a URL of its own: browsers queue equal ones. */
 let serial = 0

@@ -163,14 +163,14 @@ export function hardScenarios(Weavy: WeavyConstructor) {
       expect(await get(weavy)).toBe(200)
       await world.setFault({ kind: 'slow', ms: 3000 })
       const delays: number[] = []
-      const holdUps = hearHoldUps()
+      using holdUps = hearHoldUps()
       await every(200, 14_000, async (n) => {
         // What the machine takes for a request at that moment is not ours.
         const bare = took(fetch(`${world.weavyUrl}/version?n=${n}`))
         const ours = took(get(weavy).then((status) => expect(status).toBe(200)))
         delays.push((await ours) - (await bare))
       })
-      expect(Math.max(...delays)).toBeLessThan(1000 + holdUps.end())
+      expect(Math.max(...delays)).toBeLessThan(1000 + holdUps.ms)
       expect((await world.look()).broker.length).toBeGreaterThan(1)
       expect(refusedForToken(await world.look())).toEqual([])
     })
@@ -190,7 +190,7 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         await world.setFault(fault)
         let healedAt = 0
         let firstAfter = Number.POSITIVE_INFINITY
-        const holdUps = hearHoldUps()
+        using holdUps = hearHoldUps()
         // The outage begins when the first refresh meets it.
         const outage = vi
           .waitFor(() => expect(sent.length).toBeGreaterThan(1), 30_000)
@@ -209,7 +209,7 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         expect(inOutage.length).toBeLessThanOrEqual(fault.kind === 'reset' ? 6 : 5)
         // Asked again, or answered what it had been asked before: how long an answer takes is the machine's.
         const next = Math.min(firstAfter, ...sent.filter((at) => at > healedAt))
-        expect(next - healedAt).toBeLessThanOrEqual(2500 + holdUps.end())
+        expect(next - healedAt).toBeLessThanOrEqual(2500 + holdUps.ms)
         expect(refusedForToken(await world.look())).toEqual([])
       })
 

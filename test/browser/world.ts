@@ -11,7 +11,8 @@ declare module 'vitest/browser' {
   }
 }
 
-/** What `await using` looks for in WebKit, which has no such symbol yet. */
+/** What `using` and `await using` look for in WebKit, which has no such symbols yet. */
+export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 /** A stand-in environment and broker of its own for one test, outside the browser. What was made in it ends with it. */
@@ -58,7 +59,7 @@ const TICK_MS = 50
 /** Less than that is a busy page, more a machine that stood still. */
 const HELD_UP_MS = 300
 
-/** Hears for how long in all the machine held this page up: its timers came that late. */
+/** Hears until the end of its block for how long in all the machine held this page up: its timers came that late. */
 export function hearHoldUps() {
   let heldUpMs = 0
   let last = performance.now()
@@ -69,10 +70,10 @@ export function hearHoldUps() {
     last = now
   }, TICK_MS)
   return {
-    end() {
-      clearInterval(timer)
+    get ms() {
       return heldUpMs
     },
+    [dispose]: () => clearInterval(timer),
   }
 }
 

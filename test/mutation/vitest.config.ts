@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type InlineConfig, type TestSpecification } from 'vitest/node'
+import { ALONE } from '../alone.js'
 
 const project = (name: string, include: string[], options: InlineConfig = {}) => ({
   resolve: { tsconfigPaths: true },
@@ -26,14 +27,14 @@ export default defineConfig({
     projects: [
       // These leave nothing behind, so that all run in one process, which is quicker by far.
       project('core', ['test/*.test.ts', 'test/{machine,tabs,uikit,testing}/**/*.test.ts'], {
-        exclude: ['test/{docs,catalogue,zone}.test.ts'],
+        exclude: ['test/{docs,catalogue}.test.ts', ...ALONE],
         isolate: false,
       }),
       project('broker', ['test/broker/*.test.ts'], {
-        exclude: ['test/broker/{redis*,mounts}.test.ts'],
+        exclude: ['test/broker/redis*.test.ts', ...ALONE],
         isolate: false,
       }),
-      project('alone', ['test/zone.test.ts', 'test/broker/mounts.test.ts', 'test/check/*.test.ts']),
+      project('alone', [...ALONE, 'test/check/*.test.ts']),
       project('react', ['test/react/*.test.tsx'], { environment: 'jsdom' }),
     ],
   },

@@ -8,6 +8,8 @@ const tab = {
   statuses: {} as Record<string, number>,
   /** How long the first request of the UIKit took. */
   firstMs: undefined as number | undefined,
+  /** Until then it sends none, by the page's clock. */
+  quietUntil: 0,
   last: undefined as Promise<unknown> | undefined,
   /** How long each request to the broker took, as this page saw it. */
   tookMs: [] as number[],
@@ -32,6 +34,7 @@ const tab = {
     const began = performance.now()
     let n = 0
     const ask = async () => {
+      if (performance.now() < tab.quietUntil) return
       n += 1
       const status = await weavy.fetch(`/api/user?n=${n}`).then(
         (response) => response.status,
