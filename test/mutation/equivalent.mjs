@@ -263,6 +263,12 @@ export const EQUIVALENT = [
     why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
   },
   {
+    file: 'src/broker/store.ts',
+    code: 'store.lease?.(key, ttlMs)',
+    becomes: 'store.lease(key, ttlMs)',
+    why: 'It is there, or this would not run.',
+  },
+  {
     file: 'src/broker/token-records.ts',
     code: 'forgotten.turn > began',
     becomes: 'forgotten.turn >= began',
