@@ -304,4 +304,28 @@ export const EQUIVALENT = [
     becomes: 'true',
     why: 'What is known already is remembered once more.',
   },
+  {
+    file: 'src/broker/user-tokens.ts',
+    code: 'records.lease?.(owner, reading.generation)',
+    becomes: 'records.lease(owner, reading.generation)',
+    why: 'Without it this would not run.',
+  },
+  {
+    file: 'src/broker/user-tokens.ts',
+    code: 'lease?.release',
+    becomes: 'lease.release',
+    why: 'The lease is there, or this would not run.',
+  },
+  {
+    file: 'src/broker/user-tokens.ts',
+    code: "'replaced'",
+    becomes: '""',
+    why: 'What another process has stored counts as reused, whatever it was there.',
+  },
+  {
+    file: 'src/broker/user-tokens.ts',
+    code: 'isThenable(reading)',
+    becomes: 'false',
+    why: 'A promise has no record, and is waited for in the next line.',
+  },
 ]
