@@ -121,6 +121,7 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
       const since = (await world.look()).weavy.slice(before).filter(({ kind }) => kind !== 'version')
       expect(since.filter(({ uid }) => uid === 'alice')).toEqual([])
       expect(since.filter(({ uid }) => uid === 'bob').length).toBeGreaterThan(2)
+      expect(visibleText()).toContain('Bob')
       expect(visibleText() + JSON.stringify({ ...sessionStorage })).not.toContain('Welcome, Alice')
     })
 
@@ -199,17 +200,22 @@ export function hardScenarios(Weavy: WeavyConstructor) {
           .then(() => {
             healedAt = performance.now()
           })
-        await every(250, 16_000, async () => {
+        let slowestMs = 0
+        await every(250, 16_000, async (n) => {
+          const bare = took(globalThis.fetch(`${world.weavyUrl}/version?n=${n}`))
           expect(await get(weavy)).toBe(200)
           if (healedAt) firstAfter = Math.min(firstAfter, performance.now())
+          slowestMs = Math.max(slowestMs, await bare)
         })
         await outage
         const [, began = 0] = sent
         const inOutage = sent.slice(1).filter((at) => at < began + 8000)
         expect(inOutage.length).toBeLessThanOrEqual(fault.kind === 'reset' ? 6 : 5)
-        // Asked again, or answered what it had been asked before: how long an answer takes is the machine's.
+        // Asked again, or answered what it had been asked before.
         const next = Math.min(firstAfter, ...sent.filter((at) => at > healedAt))
         expect(next - healedAt).toBeLessThanOrEqual(2500 + holdUps.ms)
+        // What the machine takes for the broker's answer and for Weavy's is not ours.
+        expect(firstAfter - healedAt).toBeLessThanOrEqual(2500 + holdUps.ms + 2 * slowestMs)
         expect(refusedForToken(await world.look())).toEqual([])
       })
 
