@@ -53,7 +53,7 @@ export function createProfileSync(
       if (error.code !== 'request_refused') return
     }
     // What another process has written meanwhile is there, too.
-    const isThere = (found: unknown) => found === digest || (found !== undefined && found !== stored)
+    const isThere = (found: unknown) => typeof found === 'string' && found !== stored
     const isStored = await store?.set(key, digest, PROFILE_MEMORY_MS, { isThere })
     memory.set(key, { digest, stored: isStored ? digest : stored }, PROFILE_MEMORY_MS)
   }

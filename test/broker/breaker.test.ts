@@ -410,6 +410,24 @@ test('failures of calls that began before Weavy was up again are old news', asyn
   expect(lines.filter((line) => line.includes('again'))).toHaveLength(1)
 })
 
+describe('failures that add up', () => {
+  const problem = (seconds: number) =>
+    new Problem('weavy_unavailable', 'line', { 'Retry-After': String(seconds) }, 'unclear')
+  const up = { status: 'up', since: 0 } as const
+
+  test('began with the first of them: a success of a call that began after that one ends them', () => {
+    const once = failed(up, { uid: 'u1-', began: 10, problem: problem(5) }, 20, false)
+    const twice = failed(once, { uid: 'u1-', began: 30, problem: problem(5) }, 40, false)
+    expect(twice).toEqual({ status: 'suspect', since: 20, uid: 'u1-' })
+  })
+
+  test('a shorter Retry-After takes nothing from a longer one', () => {
+    const once = failed(up, { uid: 'u1-', began: 10, problem: problem(60) }, 20, true)
+    const twice = failed(once, { uid: 'u2-', began: 15, problem: problem(5) }, 30, true)
+    expect(twice).toMatchObject({ status: 'down', since: 20, until: 60_020 })
+  })
+})
+
 test('an error of our own is passed on, and no failure of Weavy', async () => {
   const breaker = createBreaker({ name: 'It works again', maxCallMs: 1, isStrict: true }, () => {})
   const error = new TypeError('ours')

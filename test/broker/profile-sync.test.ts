@@ -90,13 +90,31 @@ describe('syncProfile', () => {
   test('takes the same fields in another order for the same profile', async () => {
     const user = vi.fn()
     const { broker } = createTestBroker({ syncProfile: true, user })
-    user.mockReturnValueOnce({ uid: 'u256', name: 'Ada', metadata: { a: 1, b: [{ c: 1, d: 2 }] } })
-    user.mockReturnValueOnce({ metadata: { b: [{ d: 2, c: 1 }], a: 1 }, name: 'Ada', uid: 'u256' })
-    user.mockReturnValueOnce({ metadata: { b: [{ d: 2, c: 3 }], a: 1 }, name: 'Ada', uid: 'u256' })
+    user.mockReturnValueOnce({ uid: 'u256', name: 'Ada', metadata: { a: null, b: [{ c: 1, d: 2 }] } })
+    user.mockReturnValueOnce({ metadata: { b: [{ d: 2, c: 1 }], a: null }, name: 'Ada', uid: 'u256' })
+    user.mockReturnValueOnce({ metadata: { b: [{ d: 2, c: 3 }], a: null }, name: 'Ada', uid: 'u256' })
     for (let i = 0; i < 3; i++) await ask(broker)
     expect(weavy.callsTo('PUT').map(({ body }) => body.metadata)).toEqual([
-      { a: 1, b: [{ c: 1, d: 2 }] },
-      { a: 1, b: [{ c: 3, d: 2 }] },
+      { a: null, b: [{ c: 1, d: 2 }] },
+      { a: null, b: [{ c: 3, d: 2 }] },
+    ])
+  })
+
+  test('for each user of each environment, also with the same profile', async () => {
+    const store = new Map<string, unknown>()
+    const updates: string[] = []
+    const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
+      if (init?.method === 'PUT') updates.push(String(url))
+      return Response.json({ access_token: 'wyu_1', expires_in: 3600 })
+    }
+    for (const weavyUrl of [WEAVY_URL, 'https://other.weavy.test'])
+      for (const uid of ['u256', 'u257', 'u256'])
+        await ask(createStage({ store, fetch, weavyUrl, user: () => ({ uid, name: 'Ada' }) }).broker)
+    expect(updates).toEqual([
+      `${WEAVY_URL}/api/users/u256`,
+      `${WEAVY_URL}/api/users/u257`,
+      'https://other.weavy.test/api/users/u256',
+      'https://other.weavy.test/api/users/u257',
     ])
   })
 

@@ -221,6 +221,12 @@ export const EQUIVALENT = [
     why: 'In any other state it changes nothing: the source asks by itself, or not at all.',
   },
   {
+    file: 'src/broker/breaker.ts',
+    code: 'true',
+    becomes: 'false',
+    why: 'Of the map of doubted users only the keys are read.',
+  },
+  {
     file: 'src/broker/check-options.ts',
     code: 'last && last.value === value',
     becomes: 'false',
@@ -261,6 +267,18 @@ export const EQUIVALENT = [
     code: '{ stream: true }',
     becomes: '{}',
     why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
+  },
+  {
+    file: 'src/broker/profile-sync.ts',
+    code: 'a < b',
+    becomes: 'a <= b',
+    why: 'No object has two fields of one name.',
+  },
+  {
+    file: 'src/broker/profile-sync.ts',
+    code: 'a < b',
+    becomes: 'a >= b',
+    why: 'Any order will do that is the same for all.',
   },
   {
     file: 'src/broker/store.ts',
