@@ -71,12 +71,19 @@ export default defineConfig({
         ],
       }),
       project({ ...UNIT, name: 'alone', environment: 'node', include: ALONE }),
-      project({ ...UNIT, name: 'jsdom', environment: 'jsdom', include: ['test/react/**/*.test.tsx'] }),
+      project({
+        ...UNIT,
+        name: 'jsdom',
+        environment: 'jsdom',
+        isolate: false,
+        include: ['test/react/**/*.test.tsx'],
+      }),
       project(
         {
           ...UNIT,
           name: 'react-18',
           environment: 'jsdom',
+          isolate: false,
           include: ['test/react/**/*.test.tsx'],
           setupFiles: ['test/react/react-18.ts'],
           env: { REACT_VERSION: '18.0.0' },

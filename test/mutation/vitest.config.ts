@@ -35,7 +35,7 @@ export default defineConfig({
         isolate: false,
       }),
       project('alone', [...ALONE, 'test/check/*.test.ts']),
-      project('react', ['test/react/*.test.tsx'], { environment: 'jsdom' }),
+      project('react', ['test/react/*.test.tsx'], { environment: 'jsdom', isolate: false }),
     ],
   },
 })

@@ -3,7 +3,9 @@ import { StrictMode } from 'react'
 import { expect, test, vi } from 'vitest'
 import { createTokenSource, type WeavyLike } from 'weavy-token'
 import { useWeavyConnection, WeavyTokenProvider } from 'weavy-token/react'
-import { answered, createBroker, settle } from './harness.js'
+import { answered, createBroker, settle, watchTests } from './harness.js'
+
+watchTests()
 
 /** As much of an instance as connects; real ones are connected in real browsers. */
 const createWeavy = () => {

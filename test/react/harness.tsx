@@ -6,20 +6,24 @@ import { useWeavyToken, type WeavyToken } from 'weavy-token/react'
 
 let consoleError: Mock
 
-beforeEach(() => {
-  vi.useFakeTimers()
-  consoleError = vi.spyOn(console, 'error').mockImplementation(() => {})
-})
-
-/** Nothing may stay behind, and React may have nothing to complain about. */
-afterEach(async () => {
-  cleanup()
-  await settle()
-  expect(vi.getTimerCount()).toBe(0)
-  expect(consoleError.mock.calls).toEqual([])
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+/**
+ * Every test of the file has time in its hand. At its end nothing may stay behind, and React may have nothing to complain
+ * about. Files share a process and with it this module, so each of them says it.
+ */
+export function watchTests() {
+  beforeEach(() => {
+    vi.useFakeTimers()
+    consoleError = vi.spyOn(console, 'error').mockImplementation(() => {})
+  })
+  afterEach(async () => {
+    cleanup()
+    await settle()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(consoleError.mock.calls).toEqual([])
+    vi.restoreAllMocks()
+    vi.useRealTimers()
+  })
+}
 
 /** Lets everything happen that is due now. */
 export const settle = (ms = 0) =>

@@ -5,7 +5,9 @@ import { renderToString } from 'react-dom/server'
 import { expect, test, vi } from 'vitest'
 import { createTokenSource } from 'weavy-token'
 import { WeavyTokenProvider } from 'weavy-token/react'
-import { answered, createBroker, createProbe, settle } from './harness.js'
+import { answered, createBroker, createProbe, settle, watchTests } from './harness.js'
+
+watchTests()
 
 /** Hydrates in the page what the server made of the same element; returns what to do afterwards. */
 async function hydrate(element: ReactElement) {

@@ -2,7 +2,9 @@ import { render, screen } from '@testing-library/react'
 import { StrictMode, useEffect } from 'react'
 import { expect, test, vi } from 'vitest'
 import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
-import { allowComplaints, answered, Boundary, createProbe, settle } from './harness.js'
+import { allowComplaints, answered, Boundary, createProbe, settle, watchTests } from './harness.js'
+
+watchTests()
 
 function createApp() {
   const fetch = vi.fn(async () => Response.json({ access_token: 'wyu_1', expires_in: 3600 }))

@@ -14,7 +14,10 @@ import {
   HOUR_S,
   settle,
   watchListeners,
+  watchTests,
 } from './harness.js'
+
+watchTests()
 
 const answer = (token: string, expires_in = HOUR_S) => Response.json({ access_token: token, expires_in })
 

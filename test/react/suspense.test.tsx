@@ -13,7 +13,17 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { FetchToken, TokenSource } from 'weavy-token'
 import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
 import { ownSource } from '../../src/react/own-source.js'
-import { allowComplaints, answered, Boundary, createBroker, createProbe, settle } from './harness.js'
+import {
+  allowComplaints,
+  answered,
+  Boundary,
+  createBroker,
+  createProbe,
+  settle,
+  watchTests,
+} from './harness.js'
+
+watchTests()
 
 const MINUTE = 60_000
 

@@ -3,7 +3,9 @@ import { StrictMode, startTransition, useEffect, useLayoutEffect, useState } fro
 import { expect, test, vi } from 'vitest'
 import type { FetchToken, TokenSourceOptions } from 'weavy-token'
 import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
-import { answered, createBroker, createProbe, HOUR_S, settle } from './harness.js'
+import { answered, createBroker, createProbe, HOUR_S, settle, watchTests } from './harness.js'
+
+watchTests()
 
 type User = TokenSourceOptions['user']
 
