@@ -22,6 +22,9 @@ const UNIT = { maxWorkers: '100%' }
  */
 const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 
+/** Those that drive browsers or a Redis from Node share a process: to load Playwright takes a second and a half. */
+const DRIVING = { ...WAITING, environment: 'node', isolate: false } as const
+
 /**
  * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
  * idle. What is not named comes first.
@@ -92,39 +95,34 @@ export default defineConfig({
       ),
 
       project({
-        ...WAITING,
+        ...DRIVING,
         name: 'redis',
-        environment: 'node',
         include: ['test/broker/redis*.test.ts'],
         // They wait for the rest of a store, each with a Redis to itself.
         maxConcurrency: 13,
       }),
       project({
-        ...WAITING,
+        ...DRIVING,
         name: 'package',
-        environment: 'node',
         include: ['test/package/**/*.test.ts'],
         testTimeout: 60_000,
       }),
       // Pages that are driven from outside: navigation, several tabs.
       project({
-        ...WAITING,
+        ...DRIVING,
         name: 'pages',
-        environment: 'node',
         include: ['test/pages/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...WAITING,
+        ...DRIVING,
         name: 'tabs',
-        environment: 'node',
         include: ['test/pages/tabs/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...WAITING,
+        ...DRIVING,
         name: 'demo',
-        environment: 'node',
         include: ['test/demo/**/*.test.ts'],
         globalSetup: 'test/demo/build.ts',
         testTimeout: 120_000,
