@@ -1,9 +1,10 @@
 /** The first 32 bits of the fractional parts of the cube roots of the first 64 primes, and of the square roots of the first 8. */
 const primes: number[] = []
 for (let n = 2; primes.length < 64; n += 1) if (primes.every((prime) => n % prime !== 0)) primes.push(n)
-const fraction = (root: number) => (root % 1) * 2 ** 32
-const ROUNDS = Int32Array.from(primes, (prime) => fraction(Math.cbrt(prime)) | 0)
-const START = Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime)) | 0)
+/** What is whole of the root is above these bits. */
+const fraction = (root: number) => (root * 2 ** 32) | 0
+const ROUNDS = Int32Array.from(primes, (prime) => fraction(Math.cbrt(prime)))
+const START = Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime)))
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 let encoder: TextEncoder | undefined
@@ -80,21 +81,4 @@ export function digest(text: string): string {
     characters += ALPHABET[(shift >= 0 ? word >>> shift : (word << -shift) | (next >>> (32 + shift))) & 63]
   }
   return characters
-}
-
-/** How many digests are kept; a digest costs microseconds, which is much of what a request with a stored token costs. */
-const KEPT = 10_000
-
-/** A digest that remembers what it was asked lately. */
-export function createDigest(): (text: string) => string {
-  const known = new Map<string, string>()
-  return (text) => {
-    let found = known.get(text)
-    if (found === undefined) {
-      found = digest(text)
-      if (known.size >= KEPT) known.clear()
-      known.set(text, found)
-    }
-    return found
-  }
 }

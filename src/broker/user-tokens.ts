@@ -1,5 +1,6 @@
+import { LRUCache } from 'lru-cache'
 import { type Ask, alsoRefused, type Decision, decide, type Plan } from './decide.js'
-import { createDigest, digest } from './digest.js'
+import { digest } from './digest.js'
 import { Problem } from './problem.js'
 import { sharesFlights } from './process-memory.js'
 import type { Profile } from './profile.js'
@@ -15,6 +16,9 @@ export const FLIGHT_TIMEOUT_MS = 9_500
 const WRITE_UNTIL_MS = FLIGHT_TIMEOUT_MS - STORE_TIMEOUT_MS - 100
 /** How often a process looks whether the one that has the lease has written. */
 export const LEASE_POLL_MS = 50
+
+/** So many digests are kept: they cost microseconds, which is much of what a request with a stored token costs. */
+const KEPT_DIGESTS = 10_000
 
 /** A token, and how it came. */
 export interface Outcome {
@@ -69,8 +73,8 @@ export function createUserTokens(
   flights: Map<string, Flight>,
   environment: () => { weavyUrl: string; apiKey: string },
 ): UserTokens {
-  const keptDigest = createDigest()
-  const ownerOf = (uid: string) => `${keptDigest(environment().weavyUrl)}:${keptDigest(uid)}`
+  const digests = new LRUCache<string, string>({ max: KEPT_DIGESTS, memoMethod: (text) => digest(text) })
+  const ownerOf = (uid: string) => `${digests.memo(environment().weavyUrl)}:${digests.memo(uid)}`
 
   async function issue(flight: Flight, request: Request, reading: Reading, plan: Plan): Promise<Landing> {
     const { uid, owner, key, profile } = request
@@ -187,7 +191,7 @@ export function createUserTokens(
 
   return {
     get(uid, profile, ask) {
-      const key = keptDigest(environment().apiKey)
+      const key = digests.memo(environment().apiKey)
       const request = { uid, owner: ownerOf(uid), key, profile, ask }
       const reading = records.read(request.owner, key)
       if (isThenable(reading)) return obtain(request, reading)

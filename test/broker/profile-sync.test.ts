@@ -136,6 +136,13 @@ describe('syncProfile', () => {
     expect(weavy.callsTo('PUT')).toHaveLength(1)
   })
 
+  test('a method of a user is no field, so it changes none, too', async () => {
+    const user = { uid: 'u256', comment: () => 'a method' } as unknown as BrokerUser
+    const { broker } = createStage({ user: () => user })
+    await ask(broker)
+    expect(weavy.calls.map(({ method }) => method)).toEqual(['POST'])
+  })
+
   describe('with a store that does not work', () => {
     const broken = () => Promise.reject(new Error('gone'))
 

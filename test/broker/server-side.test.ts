@@ -102,6 +102,7 @@ describe('a runtime that forbids to wait for what another request has opened', (
 
 describe('events', () => {
   test('one per request, frozen, and nothing in it that is anybody’s business', async () => {
+    const began = performance.now()
     const events: BrokerEvent[] = []
     const user = vi.fn().mockReturnValue({ uid: 'u256' })
     const { broker } = createTestBroker({ onEvent: (event) => events.push(event), user })
@@ -130,6 +131,7 @@ describe('events', () => {
     for (const event of events) {
       expect(Object.isFrozen(event)).toBe(true)
       expect(event.durationMs).toBeGreaterThanOrEqual(0)
+      expect(event.durationMs).toBeLessThanOrEqual(performance.now() - began)
     }
     expect(JSON.stringify(events)).not.toMatch(/wyu_|wys_|u256|https?:/)
     expect(JSON.stringify(events)).not.toContain(SUB)
@@ -145,9 +147,10 @@ describe('events', () => {
     ['rejects', () => Promise.reject(new Error('secret'))],
   ])('a hook that %s harms no request, and is told of once', async (_, onEvent) => {
     const { broker, lines } = createTestBroker({ onEvent })
-    expect((await ask(broker)).status).toBe(200)
-    expect((await ask(broker)).status).toBe(200)
-    expect(lines).toEqual([expect.stringMatching(/onEvent\(\) failed: Error/)])
+    for (let n = 0; n < 3; n++) {
+      expect((await ask(broker)).status).toBe(200)
+      expect(lines).toEqual([expect.stringMatching(/onEvent\(\) failed: Error/)])
+    }
     expect(lines.join()).not.toMatch(/secret/)
   })
 })

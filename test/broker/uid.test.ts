@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toUid } from '../../src/broker/index.js'
+import { checkUid } from '../../src/broker/uid.js'
 
 describe('toUid', () => {
   test.each([
@@ -92,4 +93,8 @@ describe('toUid', () => {
       }),
     )
   })
+})
+
+test.each([null, 256, true, {}])('%j is no uid, whatever it would be as a string', (uid) => {
+  expect(() => checkUid(uid as unknown as string)).toThrow('The uid is not a string. Make it with toUid(id).')
 })

@@ -36,6 +36,7 @@ describe('the request to Weavy', () => {
     expect(call?.url).toBe(`${WEAVY_URL}/api/users/u256/tokens`)
     expect(call?.headers.get('authorization')).toBe(`Bearer ${API_KEY}`)
     expect(call?.headers.get('content-type')).toBe('application/json')
+    expect(call?.headers.get('accept')).toBe('application/json')
     expect(call?.body).toEqual({
       name: 'Ada',
       picture: 'https://app.example/ada.png',

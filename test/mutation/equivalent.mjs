@@ -257,10 +257,34 @@ export const EQUIVALENT = [
     why: 'A generation that is no string is not the present one, which is asked next.',
   },
   {
+    file: 'src/broker/digest.ts',
+    code: 'i < 64',
+    becomes: 'i <= 64',
+    why: 'A typed array takes nothing beyond its end.',
+  },
+  {
+    file: 'src/broker/digest.ts',
+    code: 'primes.length < 64',
+    becomes: 'primes.length <= 64',
+    why: 'Of the primes 64 are read.',
+  },
+  {
+    file: 'src/broker/digest.ts',
+    code: 'primes.slice(0, 8)',
+    becomes: 'primes',
+    why: 'Of the state eight words are read.',
+  },
+  {
     file: 'src/broker/exchange.ts',
     code: 'response.body?.cancel',
     becomes: 'response.body.cancel',
     why: 'What that throws without a body is caught below, and the request sent again as it would be.',
+  },
+  {
+    file: 'src/broker/exchange.ts',
+    code: 'true',
+    becomes: 'false',
+    why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
   },
   {
     file: 'src/broker/exchange.ts',
