@@ -1,7 +1,8 @@
 /**
- * Changes to the source that no test can notice, and why. An entry ends with its code.
+ * Changes to the source that no test can notice, and why. An entry ends with its code. Code that is more than once in its
+ * file is named with the line that it is on.
  *
- * @type {{ file: string, code: string, becomes: string, why: string }[]}
+ * @type {{ file: string, code: string, on?: string, becomes: string, why: string }[]}
  */
 export const EQUIVALENT = [
   {
@@ -31,6 +32,7 @@ export const EQUIVALENT = [
   {
     file: 'src/tabs/across-tabs.ts',
     code: "'tokenUrl'",
+    on: "const address = tokenUrl && secureUrl('tokenUrl', tokenUrl).href",
     becomes: '""',
     why: 'The address was checked a line before: nothing is wrong with it that would have to be named.',
   },
@@ -73,6 +75,7 @@ export const EQUIVALENT = [
   {
     file: 'src/uikit/call-token.ts',
     code: "''",
+    on: "let replayed = ''",
     becomes: '"Stryker was here!"',
     why: 'It is read only after it was set.',
   },
@@ -103,12 +106,14 @@ export const EQUIVALENT = [
   {
     file: 'src/uikit/call.ts',
     code: "name === 'upload'",
+    on: "const token = createCallToken(source, session, room.forbidden, resourceOf(args), name === 'upload')",
     becomes: 'true',
     why: 'No other method reads a sixth argument.',
   },
   {
     file: 'src/uikit/connection.ts',
     code: '[]',
+    on: 'for (const name of getToken ? CALLS : []) {',
     becomes: '["Stryker was here"]',
     why: 'No instance has a method of that name.',
   },
@@ -205,6 +210,7 @@ export const EQUIVALENT = [
   {
     file: 'src/react/held-source.ts',
     code: "'unmounted'",
+    on: "let life: 'unmounted' | 'mounted' | 'over' = 'unmounted'",
     becomes: '""',
     why: 'A life that is neither mounted nor over.',
   },
@@ -223,6 +229,7 @@ export const EQUIVALENT = [
   {
     file: 'src/broker/breaker.ts',
     code: 'true',
+    on: "if (problem.scope === 'unclear') doubted.set(uid, true)",
     becomes: 'false',
     why: 'Of the map of doubted users only the keys are read.',
   },
@@ -235,6 +242,7 @@ export const EQUIVALENT = [
   {
     file: 'src/broker/check-options.ts',
     code: '[]',
+    on: 'profileFields = [],',
     becomes: '["Stryker was here"]',
     why: 'No user has a field of that name.',
   },
@@ -259,6 +267,7 @@ export const EQUIVALENT = [
   {
     file: 'src/broker/digest.ts',
     code: 'i < 64',
+    on: 'for (let i = 16; i < 64; i += 1) {',
     becomes: 'i <= 64',
     why: 'A typed array takes nothing beyond its end.',
   },
@@ -355,12 +364,14 @@ export const EQUIVALENT = [
   {
     file: 'src/broker/user-tokens.ts',
     code: 'lease?.release',
+    on: 'if (lease?.release) return await issue(flight, request, reading, decision.plan)',
     becomes: 'lease.release',
     why: 'The lease is there, or this would not run.',
   },
   {
     file: 'src/broker/user-tokens.ts',
     code: "'replaced'",
+    on: "if (decision.is === 'serve') return { record: decision.record, how: 'replaced', isNew: false }",
     becomes: '""',
     why: 'What another process has stored counts as reused, whatever it was there.',
   },
