@@ -428,6 +428,11 @@ describe('failures that add up', () => {
   })
 })
 
+test('a problem is called so, and by its code where it has no line', () => {
+  expect(String(new Problem('broker_failed'))).toBe('Problem: broker_failed')
+  expect(String(new Problem('broker_failed', 'A line.'))).toBe('Problem: A line.')
+})
+
 test('an error of our own is passed on, and no failure of Weavy', async () => {
   const breaker = createBreaker({ name: 'It works again', maxCallMs: 1, isStrict: true }, () => {})
   const error = new TypeError('ours')

@@ -65,6 +65,9 @@ describe('a server that hands over no Request', () => {
     [TOKEN_URL],
     [{}],
     [{ request: { url: TOKEN_URL } }],
+    [{ url: TOKEN_URL, method: 'GET' }],
+    [{ url: TOKEN_URL, headers: new Headers() }],
+    [{ url: { href: TOKEN_URL }, method: 'GET', headers: new Headers() }],
     [new URL(TOKEN_URL)],
   ])('a call with %j is answered with 500, and the log has the cure once', async (incoming) => {
     const { broker, lines } = createTestBroker()
@@ -111,6 +114,15 @@ describe('a server that hands over no Request', () => {
     const app = new Hono().get('/api/token', routeOf(broker))
     expect((await app.request('/api/token')).status).toBe(500)
     expect(lines).toEqual([expect.stringContaining('broker.fetch(c.req.raw, c)')])
+  })
+
+  test.each([
+    ['end', { end: vi.fn() }],
+    ['setHeader', { setHeader: vi.fn() }],
+  ])('a context that has %s and is no response is left alone', async (name, context) => {
+    const { broker } = createTestBroker()
+    expect((await routeOf(broker)({}, context)).status).toBe(500)
+    expect(Object.keys(context)).toEqual([name])
   })
 
   test('a response that was sent before harms nobody', async () => {

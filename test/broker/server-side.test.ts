@@ -54,6 +54,21 @@ describe('broker.token()', () => {
     expect((error as TokenError).retryAfterMs).toBe(isToldToWait ? 7_000 : undefined)
     expect(String(error)).not.toMatch(/secret/)
   })
+
+  test('a Weavy that hangs: rejects with a timeout', async () => {
+    vi.useFakeTimers()
+    try {
+      const { broker } = createTestBroker({ fetch: () => new Promise<never>(() => {}) })
+      const answer = expect(broker.token({ uid: 'u1' })).rejects.toMatchObject({
+        code: 'timeout',
+        status: 504,
+      })
+      await vi.advanceTimersByTimeAsync(60_000)
+      await answer
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 })
 
 test('what nobody foresaw is an error of the broker, and the log says what and where, and quotes nothing', async () => {

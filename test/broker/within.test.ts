@@ -11,7 +11,9 @@ async function compute(ms: number) {
 }
 
 test('work that does not settle in time is given up', async () => {
-  await expect(within(20, settlesAfter(5000))).rejects.toBeInstanceOf(TimeoutError)
+  const work = within(20, settlesAfter(5000))
+  await expect(work).rejects.toBeInstanceOf(TimeoutError)
+  await expect(work).rejects.toMatchObject({ name: 'TimeoutError', message: 'Not settled within 20 ms' })
 })
 
 test('a process that computes meanwhile gives work that could not go on a moment more', async () => {

@@ -302,6 +302,12 @@ export const EQUIVALENT = [
     why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
   },
   {
+    file: 'src/broker/mount.ts',
+    code: '!response',
+    becomes: 'false',
+    why: 'What follows fails and is ignored.',
+  },
+  {
     file: 'src/broker/profile-sync.ts',
     code: 'a < b',
     becomes: 'a <= b',
@@ -380,5 +386,11 @@ export const EQUIVALENT = [
     code: 'isThenable(reading)',
     becomes: 'false',
     why: 'A promise has no record, and is waited for in the next line.',
+  },
+  {
+    file: 'src/broker/within.ts',
+    code: 'performance.now() < lateFrom',
+    becomes: 'performance.now() <= lateFrom',
+    why: 'At that very moment either is right.',
   },
 ]
