@@ -1,10 +1,16 @@
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { build } from 'vite'
+import { promisify } from 'node:util'
 
-/** Builds the demo's pages, which run the built library. */
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Builds the demo's pages as `npm run demo` does. They run the built library. */
 export async function setup() {
-  await build({
-    configFile: fileURLToPath(new URL('../../demo/vite.config.ts', import.meta.url)),
-    logLevel: 'warn',
+  const vite = `${root}node_modules/vite/bin/vite.js`
+  // Vitest's NODE_ENV would bring the React that is for development.
+  const env = { ...process.env, NODE_ENV: 'production' }
+  await promisify(execFile)(process.execPath, [vite, 'build', 'demo', '--logLevel', 'warn'], {
+    cwd: root,
+    env,
   })
 }
