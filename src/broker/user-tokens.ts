@@ -17,8 +17,8 @@ const WRITE_UNTIL_MS = FLIGHT_TIMEOUT_MS - STORE_TIMEOUT_MS - 100
 /** How often a process looks whether the one that has the lease has written. */
 export const LEASE_POLL_MS = 50
 
-/** So many digests are kept: they cost microseconds, which is much of what a request with a stored token costs. */
-const KEPT_DIGESTS = 10_000
+/** A digest costs microseconds, which is much of what a request with a stored token costs. All brokers share them. */
+const digests = new LRUCache<string, string>({ max: 10_000, memoMethod: (text) => digest(text) })
 
 /** A token, and how it came. */
 export interface Outcome {
@@ -73,7 +73,6 @@ export function createUserTokens(
   flights: Map<string, Flight>,
   environment: () => { weavyUrl: string; apiKey: string },
 ): UserTokens {
-  const digests = new LRUCache<string, string>({ max: KEPT_DIGESTS, memoMethod: (text) => digest(text) })
   const ownerOf = (uid: string) => `${digests.memo(environment().weavyUrl)}:${digests.memo(uid)}`
 
   async function issue(flight: Flight, request: Request, reading: Reading, plan: Plan): Promise<Landing> {
