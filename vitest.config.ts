@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestSpecification } from 'vitest/node'
 import { ALONE } from './test/alone.js'
@@ -13,23 +14,23 @@ const project = (test: Project, resolve = {}): TestProjectInlineConfiguration =>
   test: { testTimeout: 30_000, expect: { poll: { timeout: 20_000 } }, ...test },
 })
 
-/** By default Vitest leaves one core to others, which on two is half of them. */
-const UNIT = { maxWorkers: '100%' }
+/** A file for each core, and one that waits for something: by default Vitest leaves a core to others, which on two is half. */
+const FIRST = { maxWorkers: availableParallelism() + 1 }
 
 /**
- * Those that need a browser or the built package wait for the unit tests. Most of their time they wait for seconds to
- * pass, so two files run at once beside two pages of each engine, whatever the machine.
+ * Those that drive pages wait for the others. Most of their time they wait for seconds to pass, so two files run at once
+ * beside two pages of each engine, whatever the machine.
  */
 const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 
-/** Those that drive browsers or a Redis from Node share a process: to load Playwright takes a second and a half. */
-const DRIVING = { ...WAITING, environment: 'node', isolate: false } as const
+/** Files of Node share a process where nothing stays behind: to load Playwright takes a second and a half. */
+const NODE = { environment: 'node', isolate: false } as const
 
 /**
  * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
  * idle. What is not named comes first.
  */
-const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/, /redis/]
+const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/]
 
 class WaitingLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -62,10 +63,9 @@ export default defineConfig({
     projects: [
       // `npm run test:unit` runs these four. Those that leave nothing behind share a process, which saves a third.
       project({
-        ...UNIT,
+        ...FIRST,
+        ...NODE,
         name: 'node',
-        environment: 'node',
-        isolate: false,
         include: ['test/**/*.test.ts'],
         exclude: [
           'test/{browser,pages,react,package,demo,matrix,mutation}/**',
@@ -73,9 +73,9 @@ export default defineConfig({
           ...ALONE,
         ],
       }),
-      project({ ...UNIT, name: 'alone', environment: 'node', include: ALONE }),
+      project({ ...FIRST, name: 'alone', environment: 'node', include: ALONE }),
       project({
-        ...UNIT,
+        ...FIRST,
         name: 'jsdom',
         environment: 'jsdom',
         isolate: false,
@@ -83,7 +83,7 @@ export default defineConfig({
       }),
       project(
         {
-          ...UNIT,
+          ...FIRST,
           name: 'react-18',
           environment: 'jsdom',
           isolate: false,
@@ -95,33 +95,38 @@ export default defineConfig({
       ),
 
       project({
-        ...DRIVING,
+        ...FIRST,
+        ...NODE,
         name: 'redis',
         include: ['test/broker/redis*.test.ts'],
         // They wait for the rest of a store, each with a Redis to itself.
         maxConcurrency: 13,
       }),
       project({
-        ...DRIVING,
+        ...FIRST,
+        ...NODE,
         name: 'package',
         include: ['test/package/**/*.test.ts'],
         testTimeout: 60_000,
       }),
       // Pages that are driven from outside: navigation, several tabs.
       project({
-        ...DRIVING,
+        ...WAITING,
+        ...NODE,
         name: 'pages',
         include: ['test/pages/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...DRIVING,
+        ...WAITING,
+        ...NODE,
         name: 'tabs',
         include: ['test/pages/tabs/*.test.ts'],
         testTimeout: 60_000,
       }),
       project({
-        ...DRIVING,
+        ...WAITING,
+        ...NODE,
         name: 'demo',
         include: ['test/demo/**/*.test.ts'],
         globalSetup: 'test/demo/build.ts',
