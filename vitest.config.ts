@@ -27,14 +27,18 @@ const WAITING = { maxWorkers: 2, sequence: { groupOrder: 1 } }
 const NODE = { environment: 'node', isolate: false } as const
 
 /**
- * What waits most comes last: the trouble of brokers in the pages of the engines, and beside it tabs, which leave no core
- * idle. What is not named comes first.
+ * What waits for Redis begins at once. The trouble of brokers, in which pages wait most, comes late, beside it tabs, which
+ * leave no core idle, and beside the last of these the other pages that are driven. The rest is between, as it comes.
  */
-const LAST = [/trouble|[/]pages[/][^/]+$/, /[/]tabs[/]/]
+const EARLY = [/redis/]
+const LATE = [/trouble/, /[/]pages[/]tabs[/]/, /[/]pages[/][^/]+$/]
 
-class WaitingLast extends BaseSequencer {
+class InOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => LAST.findIndex((pattern) => pattern.test(moduleId))
+    const rank = ({ moduleId }: TestSpecification) => {
+      const isIt = (pattern: RegExp) => pattern.test(moduleId)
+      return LATE.findIndex(isIt) - EARLY.findIndex(isIt)
+    }
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
   }
 }
@@ -56,7 +60,7 @@ export default defineConfig({
     onUnhandledError(error: { message: string; stack?: string; VITEST_TEST_PATH?: string }) {
       return !(error.VITEST_TEST_PATH?.includes('test/browser/') && isUnheard(error))
     },
-    sequence: { sequencer: WaitingLast },
+    sequence: { sequencer: InOrder },
     reporters: ['default', lastWord],
     // The UIKit talks a lot.
     silent: 'passed-only',
