@@ -376,6 +376,19 @@ export const EQUIVALENT = [
   },
   {
     file: 'src/broker/user-tokens.ts',
+    code: 'lease?.release',
+    on: 'await lease?.release?.()',
+    becomes: 'lease.release',
+    why: 'The lease is there, or this would not run.',
+  },
+  {
+    file: 'src/broker/user-tokens.ts',
+    code: '{ max: 10_000, memoMethod: (text) => digest(text) }',
+    becomes: '{}',
+    why: 'It throws when the module is loaded, and Stryker loads it once, before it changes anything.',
+  },
+  {
+    file: 'src/broker/user-tokens.ts',
     code: "'replaced'",
     on: "if (decision.is === 'serve') return { record: decision.record, how: 'replaced', isNew: false }",
     becomes: '""',
