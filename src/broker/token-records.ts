@@ -105,7 +105,7 @@ export function createTokenRecords(
     if (record === undefined) memory.tokens.delete(recordKey(owner))
     else if (record === stored && !(known?.isStored && known.record.token === stored.token))
       remember(stored, true)
-    else if (record === mine && known && !known.isStored) tryAgain(known, found?.token)
+    else if (known && !known.isStored) tryAgain(known, found?.token)
     return { record, generation, seen: found?.token }
   }
 

@@ -362,6 +362,12 @@ export const EQUIVALENT = [
     why: 'What is known already is remembered once more.',
   },
   {
+    file: 'src/broker/token-records.ts',
+    code: 'known?.isStored && known.record.token === stored.token',
+    becomes: 'false',
+    why: 'What is known already is remembered once more.',
+  },
+  {
     file: 'src/broker/user-tokens.ts',
     code: 'records.lease?.(owner, reading.generation)',
     becomes: 'records.lease(owner, reading.generation)',
