@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Problem } from '../../src/broker/problem.js'
 import { createProfileSync, PROFILE_SYNC_TIMEOUT_MS } from '../../src/broker/profile-sync.js'
-import { createMemoryStore, guardStore } from '../../src/broker/store.js'
+import { createMemoryStore, type GuardedStore, guardStore } from '../../src/broker/store.js'
 import { createBudget } from '../../src/broker/within.js'
-import { digestOf } from '../../src/wire.js'
 import { createDeferred } from '../deferred.js'
+import { digested } from './digested.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -14,7 +14,7 @@ afterEach(() => {
 })
 
 /** Updates of profiles, whose calls to Weavy a test answers one by one. */
-function createStage() {
+function createStage(store?: GuardedStore) {
   const lines: string[] = []
   const calls: { name: unknown; answer: ReturnType<typeof createDeferred<void>> }[] = []
   const weavy = {
@@ -28,7 +28,7 @@ function createStage() {
   }
   const sync = createProfileSync(
     weavy,
-    undefined,
+    store,
     createMemoryStore(10),
     (uid) => uid,
     (line) => lines.push(line),
@@ -38,11 +38,6 @@ function createStage() {
     while (calls.length < count) await vi.advanceTimersByTimeAsync(0)
   }
   return { calls, lines, update, untilCalls }
-}
-
-/** Until all digests that were asked for have come. They are made by other threads, for which fake time does not wait. */
-const digested = async () => {
-  for (let n = 0; n < 20; n++) await digestOf(String(n))
 }
 
 describe('updates of one user that meet', () => {
@@ -135,20 +130,12 @@ test.each<[string, (kept: string, digest: string) => unknown, number]>([
     },
     (line) => lines.push(line),
   )
-  const weavy = {
-    issueToken: () => Promise.reject(new Error('not asked for here')),
-    takesProfiles: () => true,
-    upsertUser: () => Promise.resolve(),
-  }
-  const sync = createProfileSync(
-    weavy,
-    store,
-    createMemoryStore(10),
-    (uid) => uid,
-    () => {},
-  )
+  const { calls, update, untilCalls } = createStage(store)
   kept = 'the digest of before'
-  await sync('u256', { name: 'Ada' }, createBudget(60_000))
+  const updated = update('Ada')
+  await untilCalls(1)
+  calls[0]?.answer.resolve()
+  await updated
   expect(written).not.toBe('')
   expect(lines).toHaveLength(failures)
 })

@@ -5,8 +5,8 @@ import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
 import { PROFILE_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
-import { digestOf } from '../../src/wire.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
+import { digested } from './digested.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
@@ -19,11 +19,6 @@ afterEach(() => {
 function createStage(options = {}) {
   const profile: BrokerUser = { uid: 'u256', name: 'Ada', picture: 'https://app.example/ada.png' }
   return { profile, ...createTestBroker({ syncProfile: true, user: () => profile, ...options }) }
-}
-
-/** Until all digests that were asked for have come. They are made by other threads, for which fake time does not wait. */
-const digested = async () => {
-  for (let n = 0; n < 20; n++) await digestOf(String(n))
 }
 
 const names = () => weavy.callsTo('PUT').map(({ body }) => body.name)

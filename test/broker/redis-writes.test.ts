@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKeyv } from '@keyv/redis'
 import type { Keyv } from 'keyv'
-import { afterAll, beforeAll, describe, expect as expectNow, test } from 'vitest'
+import { afterAll, beforeAll, describe, type ExpectStatic, expect as expectNow, test } from 'vitest'
 import { createStandInWeavy, type StandInWeavy } from '../../demo/stand-in/weavy.js'
 import { STORE_REST_MS, STORE_TIMEOUT_MS, type TokenStore } from '../../src/broker/store.js'
 import { askForNewToken, askForToken, createTestBroker } from './ask.js'
@@ -97,10 +97,10 @@ const works = expectNow.stringMatching(/The token store works again/)
 type Process = ReturnType<typeof createTestBroker>
 
 /** The token that both have. On a busy machine the first answers of a Redis may come too late. */
-async function agree({ broker, lines }: Process, other: Process) {
+async function agree({ broker, lines }: Process, other: Process, expect: ExpectStatic) {
   const isAgreed = async () => (await askForToken(other.broker)) === (await askForToken(broker))
   const isWorking = () => !/failed/.test(lines.at(-1) ?? '')
-  await expectNow.poll(async () => (await isAgreed()) && isWorking(), { timeout: 20_000 }).toBe(true)
+  await expect.poll(async () => (await isAgreed()) && isWorking(), { timeout: 20_000 }).toBe(true)
   lines.length = 0
   return askForToken(broker)
 }
@@ -124,7 +124,7 @@ describe('Redis that reads but does not write', () => {
       const other = setup.createBroker(setup.connect())
       const process = setup.createBroker(createStore(setup))
       const { broker, lines } = process
-      const first = await agree(process, other)
+      const first = await agree(process, other, expect)
 
       await trouble.begin(setup)
       const second = await askForNewToken(broker)
@@ -159,7 +159,7 @@ describe('Redis that reads but does not write', () => {
       const other = setup.createBroker(setup.connect())
       const process = setup.createBroker(createStore(setup))
       const { broker, lines } = process
-      const first = await agree(process, other)
+      const first = await agree(process, other, expect)
       await trouble.begin(setup)
       const second = await askForNewToken(broker)
       await sleep(2_000)
@@ -183,7 +183,7 @@ describe('Redis that reads but does not write', () => {
     const process = setup.createBroker(tardy(setup))
     const { broker, lines } = process
     const other = setup.createBroker(setup.connect())
-    const first = await agree(process, other)
+    const first = await agree(process, other, expect)
     const second = await askForNewToken(broker)
     expect(second).not.toBe(first)
     for (const one of [other.broker, broker]) expect(await askForToken(one)).toBe(second)

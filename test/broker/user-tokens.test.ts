@@ -42,7 +42,7 @@ function createStage(options: { isSync?: boolean; lease?: TokenRecords['lease'] 
   const stored: { record?: TokenRecord } = {}
   const reading = (): Reading => ({ record: stored.record, generation: null, seen: stored.record?.token })
   const records = {
-    read: vi.fn(() => (options.isSync ? reading() : Promise.resolve(reading()))),
+    read: vi.fn((_owner: string, _key: string) => (options.isSync ? reading() : Promise.resolve(reading()))),
     write: vi.fn(async (record: TokenRecord): Promise<void> => {
       stored.record = record
     }),
@@ -56,6 +56,7 @@ function createStage(options: { isSync?: boolean; lease?: TokenRecords['lease'] 
   const environment = () => ({ weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_1' })
   const tokens = createUserTokens(weavy, records, flights, environment)
   return {
+    tokens,
     stored,
     records,
     issueToken,
@@ -78,6 +79,19 @@ test('what a store in this process has is the answer at once', () => {
   stored.record = recordOf('wyu_0')
   expect(get()).toEqual({ record: stored.record, how: 'reused', called: false })
   expect(issueToken).not.toHaveBeenCalled()
+})
+
+test('each user has tokens of his own, also with more users than digests are kept of', () => {
+  const { tokens, stored, records } = createStage({ isSync: true })
+  stored.record = recordOf('wyu_0')
+  for (let round = 0; round < 2; round += 1) {
+    for (let n = 0; n < 10_500; n += 1) {
+      expect(tokens.get(`u${n}`, {}, ANY)).toMatchObject({ how: 'reused' })
+      const owner = `${digest('https://acme.weavy.test')}:${digest(`u${n}`)}`
+      expect(records.read).toHaveBeenLastCalledWith(owner, digest('wys_1'))
+    }
+    records.read.mockClear()
+  }
 })
 
 test('a token that Weavy gives again is not among those that were refused', async () => {

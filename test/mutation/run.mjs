@@ -60,7 +60,7 @@ const mutantsOf = ([file, { source, mutants }]) => {
 /** @param {string} code */
 const plain = (code) => code.replace(/\s+/g, ' ')
 
-/** The entry for a mutant. One that does not say where its code is must not excuse it anywhere else. @param {{ file: string, on: string, code: string, becomes: string }} mutant */
+/** An entry that does not say where its code is must not excuse it anywhere else. @param {{ file: string, on: string, code: string, becomes: string }} mutant */
 const isListed = ({ file, on, code, becomes }) =>
   EQUIVALENT.some(
     (known) =>
