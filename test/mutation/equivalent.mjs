@@ -215,6 +215,13 @@ export const EQUIVALENT = [
     why: 'A life that is neither mounted nor over.',
   },
   {
+    file: 'src/react/held-source.ts',
+    code: "'unmounted'",
+    on: "life = 'unmounted'",
+    becomes: '""',
+    why: 'Where it follows the end, it is a life that is neither mounted nor over.',
+  },
+  {
     file: 'src/react/provider.tsx',
     code: 'rounds + 1',
     becomes: 'rounds - 1',
