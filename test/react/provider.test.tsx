@@ -291,6 +291,31 @@ describe('a given source', () => {
     source.close()
   })
 
+  test('keeps the user that the app gave it, also through a switch and another mount', async () => {
+    const broker = createBroker()
+    const source = createTokenSource({ fetchToken: broker, user: 'alice' })
+    const probe = createProbe()
+    const app = (
+      <StrictMode>
+        <WeavyTokenProvider source={source}>
+          <probe.Probe />
+        </WeavyTokenProvider>
+      </StrictMode>
+    )
+    const users = () => broker.mock.calls.map(([{ user }]) => user)
+    const { unmount } = render(app)
+    await answered()
+    expect(probe.last.token).toBe('wyu_1')
+    act(() => source.setUser('bob'))
+    await answered()
+    unmount()
+    render(app)
+    await answered()
+    expect(probe.last.token).toBe('wyu_2')
+    expect(users()).toEqual(['alice', 'bob'])
+    source.close()
+  })
+
   test('keeps no listener of a provider that is gone', async () => {
     const source = createTokenSource({ fetchToken: createBroker() })
     let listeners = 0
