@@ -3,7 +3,8 @@ import { createContext, runInContext } from 'node:vm'
 import { build } from 'esbuild'
 import ts from 'typescript'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { byScript, fakeClocks, HOUR, pass, settle, stubPage, token, watch } from './world.js'
+import { settle } from './settle.js'
+import { byScript, fakeClocks, HOUR, pass, stubPage, token, watch } from './world.js'
 
 fakeClocks()
 

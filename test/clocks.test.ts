@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { settle } from './settle.js'
 import {
   byHand,
   byScript,
@@ -8,7 +9,6 @@ import {
   MINUTE,
   pass,
   SECOND,
-  settle,
   stubPage,
   token,
   unavailable,

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createAuthorizedFetch, type RefusedEvent, type RequestEvent } from '../src/index.js'
+import { settle } from './settle.js'
 import {
   byHand,
   byScript,
@@ -7,7 +8,6 @@ import {
   MINUTE,
   pass,
   SECOND,
-  settle,
   stubPage,
   token,
   unavailable,

@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { internalsOf } from '../src/internals.js'
 import { digestOf } from '../src/wire.js'
-import { byScript, fakeClocks, HOUR, pass, SECOND, settle, stubPage, watch } from './world.js'
+import { settle } from './settle.js'
+import { byScript, fakeClocks, HOUR, pass, SECOND, stubPage, watch } from './world.js'
 
 fakeClocks()
 

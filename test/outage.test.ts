@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { TokenError } from '../src/index.js'
+import { settle } from './settle.js'
 import {
   byHand,
   byScript,
@@ -10,7 +11,6 @@ import {
   peakPerMinute,
   resetByPeer,
   SECOND,
-  settle,
   signedOut,
   stubPage,
   token,

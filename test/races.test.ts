@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { byHand, byScript, fakeClocks, HOUR, pass, SECOND, settle, token, watch } from './world.js'
+import { settle } from './settle.js'
+import { byHand, byScript, fakeClocks, HOUR, pass, SECOND, token, watch } from './world.js'
 
 fakeClocks()
 

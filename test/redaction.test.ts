@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { expect, test, vi } from 'vitest'
 import { TokenError } from '../src/index.js'
-import { byScript, fakeClocks, HOUR, pass, SECOND, settle, token, watch } from './world.js'
+import { settle } from './settle.js'
+import { byScript, fakeClocks, HOUR, pass, SECOND, token, watch } from './world.js'
 
 fakeClocks()
 

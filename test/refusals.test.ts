@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { settle } from './settle.js'
 import {
   byHand,
   byScript,
@@ -9,7 +10,6 @@ import {
   pass,
   peakPerMinute,
   SECOND,
-  settle,
   stubPage,
   token,
   watch,

@@ -1,19 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenSource, type TokenSourceOptions } from '../src/index.js'
 import { internalsOf } from '../src/internals.js'
-import {
-  byHand,
-  byScript,
-  DAY,
-  fakeClocks,
-  HOUR,
-  MINUTE,
-  pass,
-  SECOND,
-  settle,
-  token,
-  watch,
-} from './world.js'
+import { settle } from './settle.js'
+import { byHand, byScript, DAY, fakeClocks, HOUR, MINUTE, pass, SECOND, token, watch } from './world.js'
 
 fakeClocks()
 

@@ -41,8 +41,6 @@ export function fakeClocks() {
 
 /** Moves both clocks, and lets everything happen that is due meanwhile. */
 export const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
-/** Lets everything happen that is due now. */
-export const settle = () => pass(0)
 
 function openSource(options: TokenSourceOptions) {
   const source = createTokenSource(options)

@@ -4,6 +4,7 @@ import { Problem } from '../../src/broker/problem.js'
 import { createWeavyApi, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
 import { createDeferred } from '../deferred.js'
+import { settle } from '../settle.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -73,7 +74,7 @@ describe('while Weavy hangs', () => {
 
     await vi.advanceTimersByTimeAsync(REST_MS)
     const replies = issueAll(200)
-    await vi.advanceTimersByTimeAsync(0)
+    await settle()
     await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
     expect(await replies).toEqual(['weavy_timeout', ...Array(199).fill('weavy_unavailable 1')])
     expect(await issueAll(3)).toEqual(Array(3).fill('weavy_unavailable 5'))

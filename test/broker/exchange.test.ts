@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_ANSWER_BYTES } from '../../src/broker/exchange.js'
 import { WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
+import { settle } from '../settle.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
 import { createScriptedWeavy } from './scripted-weavy.js'
 
@@ -77,7 +78,7 @@ describe('a request that gets no answer at all', () => {
       const reply = ask(createTestBroker({ fetch }).broker)
       await vi.advanceTimersByTimeAsync(WEAVY_TIMEOUT_MS)
       expect((await reply).status).toBe(504)
-      await vi.advanceTimersByTimeAsync(0)
+      await settle()
       expect(fetch).toHaveBeenCalledTimes(tries)
     } finally {
       vi.useRealTimers()

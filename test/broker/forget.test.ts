@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { STORE_REST_MS, STORE_TIMEOUT_MS } from '../../src/broker/store.js'
 import { FORGET_TIMEOUT_MS } from '../../src/broker/token-records.js'
+import { settle } from '../settle.js'
 import { askForToken, createTestBroker, generationKey } from './ask.js'
 
 beforeEach(() => {
@@ -195,7 +196,7 @@ describe('a token of before forget() is not handed out', () => {
     expect(await askForToken(broker)).toBe('wyu_1')
     meet.get = takes(50)
     const asked = askForToken(broker)
-    await vi.advanceTimersByTimeAsync(0)
+    await settle()
     meet.get = async () => {}
     expect(await broker.forget('u256')).toBe(true)
     await vi.advanceTimersByTimeAsync(1000)

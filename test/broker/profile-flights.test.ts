@@ -4,6 +4,7 @@ import { createProfileSync, PROFILE_SYNC_TIMEOUT_MS } from '../../src/broker/pro
 import { createMemoryStore, type GuardedStore, guardStore } from '../../src/broker/store.js'
 import { createBudget } from '../../src/broker/within.js'
 import { createDeferred } from '../deferred.js'
+import { settle } from '../settle.js'
 import { digested } from './digested.js'
 
 beforeEach(() => {
@@ -35,7 +36,7 @@ function createStage(store?: GuardedStore) {
   )
   const update = (name: string) => sync('u256', { name }, createBudget(60_000))
   const untilCalls = async (count: number) => {
-    while (calls.length < count) await vi.advanceTimersByTimeAsync(0)
+    while (calls.length < count) await settle()
   }
   return { calls, lines, update, untilCalls }
 }
@@ -92,7 +93,7 @@ describe('updates of one user that meet', () => {
     const next = update('Ada')
     await untilCalls(3)
     calls[1]?.answer.reject(new Problem('weavy_unavailable'))
-    await vi.advanceTimersByTimeAsync(0)
+    await settle()
     const joining = update('Ada')
     await digested()
     expect(calls).toHaveLength(3)

@@ -5,6 +5,7 @@ import { USER_TIMEOUT_MS } from '../../src/broker/signed-in-user.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/broker/token-broker.js'
 import { PROFILE_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
+import { settle } from '../settle.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
 import { digested } from './digested.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
@@ -214,7 +215,7 @@ describe('syncProfile', () => {
     vi.useFakeTimers()
     const { broker } = createStage({ fetch })
     const cut = ask(broker)
-    while (updates < 1) await vi.advanceTimersByTimeAsync(0)
+    while (updates < 1) await settle()
     vi.clearAllTimers()
     expect(await askForToken(broker)).toBe('wyu_1')
     expect(updates).toBe(2)
@@ -277,7 +278,7 @@ describe('syncProfile', () => {
       return new Promise<Response>(() => {})
     }
     const untilUpdates = async (count: number) => {
-      while (updates < count) await vi.advanceTimersByTimeAsync(0)
+      while (updates < count) await settle()
     }
     expect(PROFILE_TIMEOUT_MS).toBeLessThan(PROFILE_SYNC_TIMEOUT_MS)
     const { broker, lines } = createStage({ fetch })
@@ -331,7 +332,7 @@ describe('syncProfile', () => {
     const { broker, lines } = createStage({ fetch, user })
     const reply = askForToken(broker)
     await vi.advanceTimersByTimeAsync(USER_TIMEOUT_MS)
-    while (!isUpdating) await vi.advanceTimersByTimeAsync(0)
+    while (!isUpdating) await settle()
     await vi.advanceTimersByTimeAsync(REQUEST_TIMEOUT_MS - USER_TIMEOUT_MS)
     expect(await reply).toBe('wyu_1')
     expect(lines).toEqual([expect.stringMatching(/took too long: the token was sent without waiting/)])

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { type BrokerEvent, createTokenBroker, isTokenError, type TokenError } from '../../src/broker/index.js'
 import { blocksOf, runBlock } from '../documented.js'
+import { settle } from '../settle.js'
 import {
   ask,
   askAfterRefusal,
@@ -107,7 +108,7 @@ describe('a runtime that forbids to wait for what another request has opened', (
       fetch.mockImplementation(async () => Response.json({ access_token: 'wyu_2', expires_in: 3600 }))
       const { broker } = createTestBroker({ fetch })
       ask(broker).catch(() => {})
-      await new Promise((resolve) => setImmediate(resolve))
+      await settle()
       expect((await ask(broker)).body.access_token).toBe('wyu_2')
     } finally {
       vi.unstubAllGlobals()

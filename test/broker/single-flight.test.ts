@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { TokenStore } from '../../src/broker/index.js'
 import { FLIGHT_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
 import { createDeferred } from '../deferred.js'
+import { settle } from '../settle.js'
 import { ask, askForNewToken, askForToken, createTestBroker, generationKey, recordKey } from './ask.js'
 
 afterEach(() => vi.useRealTimers())
@@ -44,9 +45,6 @@ function createStage(options = {}) {
   const { broker, lines } = createTestBroker({ store, fetch, ...options })
   return { broker, lines, posts, reads, writes, stored, hold }
 }
-
-/** Lets everything go on that waits for nobody. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('requests at the same time', () => {
   test('cost one call to Weavy, refreshes among them', async () => {
@@ -215,7 +213,7 @@ describe('a call to Weavy that never ends', () => {
     expect((await Promise.all(replies)).map(({ status }) => status)).toEqual([504, 504])
     expect(await askForToken(broker)).toBe('wyu_2')
     hang.resolve(Response.json({ access_token: 'wyu_1', expires_in: 3600 }))
-    await vi.advanceTimersByTimeAsync(0)
+    await settle()
     expect(await askForToken(broker)).toBe('wyu_2')
     expect(vi.getTimerCount()).toBe(0)
   })

@@ -10,6 +10,7 @@ import {
   LEASE_POLL_MS,
 } from '../../src/broker/user-tokens.js'
 import { createDeferred } from '../deferred.js'
+import { settle } from '../settle.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -71,8 +72,6 @@ function createStage(options: { isSync?: boolean; lease?: TokenRecords['lease'] 
     },
   }
 }
-
-const settle = () => vi.advanceTimersByTimeAsync(0)
 
 test('what a store in this process has is the answer at once', () => {
   const { stored, get, issueToken } = createStage({ isSync: true })

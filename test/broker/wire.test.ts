@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { REPLACEMENTS_AT_ONCE } from '../../src/broker/decide.js'
+import { settle } from '../settle.js'
 import {
   ask,
   askAfterRefusal,
@@ -277,10 +278,10 @@ describe('a rotated API key', () => {
     }
     const { broker } = createTestBroker({ fetch, apiKey: () => key })
     const before = askForToken(broker)
-    await new Promise((resolve) => setImmediate(resolve))
+    await settle()
     key = 'wys_second'
     const after = askForToken(broker)
-    await new Promise((resolve) => setImmediate(resolve))
+    await settle()
     for (const answer of answers) answer()
     expect([await before, await after]).toEqual(['wyu_1', 'wyu_2'])
   })

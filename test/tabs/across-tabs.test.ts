@@ -3,7 +3,8 @@ import { createTokenSource, type TokenRequest } from '../../src/index.js'
 import { type Session, withSession } from '../../src/internals.js'
 import { acrossTabs } from '../../src/tabs/index.js'
 import { FIRST_WAIT_MS, GIVE_MS } from '../../src/tabs/room.js'
-import { fakeClocks, HOUR, pass, SECOND, settle, watch } from '../world.js'
+import { settle } from '../settle.js'
+import { fakeClocks, HOUR, pass, SECOND, watch } from '../world.js'
 import { modelWorld, synchronousDigests } from './world.js'
 
 fakeClocks()

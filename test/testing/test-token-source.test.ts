@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TokenError, type TokenState } from 'weavy-token'
 import { type Answer, createTestTokenSource, type TestTokenSource } from 'weavy-token/testing'
+import { settle } from '../settle.js'
 
 let source: TestTokenSource | undefined
 const create = (...args: Parameters<typeof createTestTokenSource>) => {
@@ -8,9 +9,6 @@ const create = (...args: Parameters<typeof createTestTokenSource>) => {
   return source
 }
 afterEach(() => source?.close())
-
-/** All that follows without a timer has happened. */
-const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 const statusOf = ({ getState }: TestTokenSource) => getState().status
 
@@ -169,7 +167,7 @@ test('a request that was pending when its source was cleared takes no token of t
   expect(getState().status).toBe('empty')
   answer({})
   // Whatever the request still does.
-  await settled()
+  await settle()
   expect(await getToken()).toBe('wyu_test_1')
 })
 
