@@ -91,7 +91,7 @@ describe('a session that becomes somebody else’s', () => {
     await expect(source.getToken({ rejected: second })).rejects.toMatchObject({ code: 'other_user' })
   })
 
-  test('the option sub checks the very first answer', async () => {
+  test('the option sub checks the very first answer, as does that of a switch, also after clear()', async () => {
     const { source, session, requests } = byCookie({ sub: 'sub-alice' })
     session.cookie = 'bob'
     await expect(source.getToken()).rejects.toMatchObject({ code: 'other_user' })
@@ -100,6 +100,9 @@ describe('a session that becomes somebody else’s', () => {
     await expect(source.getToken()).rejects.toMatchObject({ code: 'other_user' })
     source.setUser('bob', 'sub-bob')
     expect(owner(await source.getToken())).toBe('bob')
+    session.cookie = 'carol'
+    source.clear()
+    await expect(source.getToken()).rejects.toMatchObject({ code: 'other_user' })
   })
 })
 

@@ -34,6 +34,10 @@ describe('the back/forward cache', () => {
     expect(source.look().isAway).toBe(true)
   })
 
+  test('one with nothing in the air has nothing to give up', () => {
+    expect(used().do({ type: 'wake', wake: 'stored' })).toEqual([])
+  })
+
   test('and asks when it is back, unless somebody was quicker', () => {
     const source = used()
     source.do({ type: 'wake', wake: 'stored' })

@@ -56,6 +56,12 @@ export const EQUIVALENT = [
   },
   {
     file: 'src/token-source.ts',
+    code: 'flight?.abort',
+    becomes: 'flight.abort',
+    why: 'The machine has a request aborted only when it has had one sent. The type cannot say so.',
+  },
+  {
+    file: 'src/token-source.ts',
     code: 'msSince(token.asked, readClock()) < token.freshMs',
     becomes: 'msSince(token.asked, readClock()) <= token.freshMs',
     why: 'At that very moment the timer asks for a newer one.',
