@@ -440,6 +440,15 @@ describe('the self-check', () => {
     expect(reportError).not.toHaveBeenCalled()
   })
 
+  test('a request is made with the arguments that it was given, and no more', async () => {
+    const fetch = vi.fn(async function (this: WeavyLike, ..._args: unknown[]) {
+      await this.getToken?.()
+    })
+    const { weavy } = connectedWith({ fetch })
+    await (weavy as WeavyLike).fetch?.('/', { method: 'POST' })
+    expect(fetch.mock.calls).toEqual([['/', { method: 'POST' }]])
+  })
+
   test('is silent where there is nobody to tell', () => {
     vi.stubGlobal('reportError', undefined)
     expect(() => connectWeavy(openSource('alice'), { tokenFactory: undefined })).not.toThrow()
