@@ -592,6 +592,7 @@ test.each([
   ['0', 0],
   ['-5', undefined],
   ['90.5', 90_500],
+  ['90.25', 90_250],
   ['+60', 60_000],
   ['1e400', undefined],
 ])('Retry-After %j is %s ms', (value, ms) => {

@@ -224,8 +224,8 @@ describe('held and refused', () => {
     expect(requests[1]?.refused).toMatch(/^[\w-]{22}$/)
   })
 
-  test('without crypto.subtle both are left out', async () => {
-    vi.stubGlobal('crypto', {})
+  test.each([{}, undefined])('without crypto.subtle both are left out: crypto is %j', async (crypto) => {
+    vi.stubGlobal('crypto', crypto)
     const { source, requests } = byCookie()
     const token = await source.getToken()
     await made()

@@ -13,6 +13,7 @@ describe('options', () => {
     ['a negative refreshAheadMs', { tokenUrl: '/token', refreshAheadMs: -1 }],
     ['a timeoutMs of 0', { tokenUrl: '/token', timeoutMs: 0 }],
     ['a timeoutMs that overflows a timer', { tokenUrl: '/token', timeoutMs: 2 ** 31 }],
+    ['a maxWaitMs that overflows a timer', { tokenUrl: '/token', maxWaitMs: 2 ** 31 }],
     ['a maxWaitMs of NaN', { tokenUrl: '/token', maxWaitMs: Number.NaN }],
     ['a tokenUrl that is not a URL', { tokenUrl: 'https://' }],
     ['a tokenUrl in the clear', { tokenUrl: 'http://example.com/token' }],

@@ -89,6 +89,9 @@ test('a relative URL without a page may be given, and asking with it is a clear 
 test.each([
   ['http://app.example/token', 'http://shop.example/'],
   ['http://app.example/token', undefined],
+  ['http://notlocalhost/token', undefined],
+  ['http://localhost.evil.example/token', undefined],
+  ['http://127.0.0.1.evil.example/token', undefined],
   ['ftp://app.example/token', 'https://app.example/'],
   ['file:///etc/token', 'file:///etc/index.html'],
   ['app://other/token', 'app://./index.html'],
@@ -100,12 +103,16 @@ test.each([
   )
 })
 
-test.each(['http://localhost:3000/t', 'http://127.0.0.1/t', 'http://[::1]:3000/t', 'https://app.example/t'])(
-  '%s is allowed everywhere',
-  (url) => {
-    expect(secureUrl('tokenUrl', url)).toEqual({ href: url, origin: url.slice(0, -2) })
-  },
-)
+test.each([
+  'http://localhost:3000/t',
+  'http://app.localhost/t',
+  'http://127.0.0.1/t',
+  'http://127.10.20.30/t',
+  'http://[::1]:3000/t',
+  'https://app.example/t',
+])('%s is allowed everywhere', (url) => {
+  expect(secureUrl('tokenUrl', url)).toEqual({ href: url, origin: url.slice(0, -2) })
+})
 
 test('credentials in a URL, and what is no URL, are refused', () => {
   expect(() => secureUrl('tokenUrl', 'https://me:pw@app.example/')).toThrow(

@@ -115,7 +115,7 @@ export function createTestTokenSource(
         // Without a request only this tells.
         internalsOf(source).getToken({ hurry: true }).then(end, end)
         // It may have been pending before.
-        if (next === 'pending' && changes.size) end()
+        if (changes.size) end()
       }),
   })
 }

@@ -176,6 +176,29 @@ test.each<[HandlersAnswer, code: string]>([
   await expect(create().getToken()).rejects.toMatchObject({ message, retryAfterMs })
 })
 
+test.each(['bad_response', 'wrong_token'] as const)('%s is kept by no cache', async (code) => {
+  next = code
+  expect((await ask()).response.headers.get('cache-control')).toBe('no-store')
+})
+
+test('a token without an end is answered without expires_in', async () => {
+  next = { expiresIn: null }
+  expect((await ask()).body).toEqual({ access_token: 'wyu_test_1' })
+})
+
+test('a pending request stays so, whatever the next one is told', async () => {
+  const answer = vi.fn<() => HandlersAnswer>(() => ({})).mockReturnValueOnce('pending')
+  server.resetHandlers(...tokenHandlers({ http, HttpResponse, tokenUrl, answer }))
+  const abort = new AbortController()
+  onTestFinished(() => abort.abort())
+  const first = vi.fn()
+  fetch(tokenUrl, { signal: abort.signal }).then(first, () => {})
+  await vi.waitFor(() => expect(answer).toHaveBeenCalledOnce())
+  await ask()
+  await ask()
+  expect(first).not.toHaveBeenCalled()
+})
+
 test('a pending request ends when its caller gives up', async () => {
   next = 'pending'
   const abort = new AbortController()
