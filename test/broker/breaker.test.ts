@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { admit, createBreaker, failed } from '../../src/broker/breaker.js'
 import { Problem } from '../../src/broker/problem.js'
-import { createWeavyApi, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
+import { createWeavyApi, PROFILE_TIMEOUT_MS, WEAVY_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
 import { createDeferred } from '../deferred.js'
 import { settle } from '../settle.js'
@@ -359,6 +359,20 @@ describe('profiles that Weavy does not take', () => {
     expect(lines.slice(1)).toEqual(
       Array(4).fill('Weavy takes profiles again. Requests that failed meanwhile: 1.'),
     )
+  })
+
+  test('are tried by one call at a time, for as long as that may take', async () => {
+    const { update, fetch } = createProfileStage()
+    await update('poison-')
+    await vi.advanceTimersByTimeAsync(REST_MS)
+    fetch.mockClear().mockImplementation(() => new Promise(() => {}))
+    const trying = update('u1-')
+    await vi.advanceTimersByTimeAsync(PROFILE_TIMEOUT_MS - 1)
+    const refused = update('u2-')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await trying).toBe('weavy_timeout')
+    expect(await refused).toBe('weavy_unavailable')
+    expect(fetch).toHaveBeenCalledOnce()
   })
 
   test('are not sent while Weavy issues no tokens', async () => {
