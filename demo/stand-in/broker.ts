@@ -2,10 +2,13 @@ import { once } from 'node:events'
 import { wait } from './wait.js'
 
 export type Fault =
-  /** 503; `retryAfter` in seconds. */
-  | { kind: 'down'; retryAfter?: number }
-  /** The connection is reset. Firefox repeats such a request by itself, up to nine times, and each is counted. */
-  | { kind: 'reset' }
+  /** 503; `retryAfter` in seconds. It ends by itself `forMs` after the first request that met it. */
+  | { kind: 'down'; retryAfter?: number; forMs?: number }
+  /**
+   * The connection is reset. Firefox repeats such a request by itself, up to nine times, and each is counted. It ends by
+   * itself `forMs` after the first request that met it.
+   */
+  | { kind: 'reset'; forMs?: number }
   /** A right answer, this much later. */
   | { kind: 'slow'; ms: number }
   /** No answer until the client gives up. */
@@ -70,6 +73,17 @@ const problem = (status: number, title: string, retryAfter?: number) =>
 export function createFaultyBroker({ fetch, allowedOrigins }: FaultyBrokerOptions): FaultyBroker {
   const requests: BrokerRequest[] = []
   let lastGood: string | undefined
+  let met: Fault | undefined
+
+  function meet(fault: Fault) {
+    if (fault === met) return
+    met = fault
+    if (!('forMs' in fault)) return
+    const end = () => {
+      if (broker.fault === fault) broker.fault = null
+    }
+    setTimeout(end, fault.forMs).unref()
+  }
 
   async function pass(request: Request) {
     const response = await fetch(request)
@@ -126,6 +140,7 @@ export function createFaultyBroker({ fetch, allowedOrigins }: FaultyBrokerOption
       const arrived = performance.now()
       const { fault } = broker
       requests.push(record)
+      if (fault) meet(fault)
       try {
         const response = fault ? share(request, await answer(request, fault)) : await pass(request)
         record.status = response.status

@@ -188,7 +188,8 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         }
         const { weavy } = connected(world, { refreshAheadMs: 2000, fetch })
         expect(await get(weavy)).toBe(200)
-        await world.setFault(fault)
+        // It ends by itself: an order of this page may be late.
+        await world.setFault({ ...fault, forMs: 8000 })
         let healedAt = 0
         let firstAfter = Number.POSITIVE_INFINITY
         using holdUps = hearHoldUps()
@@ -196,7 +197,6 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         const outage = vi
           .waitFor(() => expect(sent.length).toBeGreaterThan(1), 30_000)
           .then(() => sleep(8000))
-          .then(() => world.setFault(null))
           .then(() => {
             healedAt = performance.now()
           })
@@ -233,9 +233,11 @@ export function hardScenarios(Weavy: WeavyConstructor) {
         await world.setFault({ kind })
         await world.revokeAll()
         expect(await reasonOf(weavy.fetch(userPath()))).toMatchObject({ name: 'TokenError', code })
-        const before = (await world.look()).broker.length
+        const from = Date.now()
         await sleep(5000)
-        expect((await world.look()).broker.length - before).toBeLessThanOrEqual(4)
+        // Not how many there are by now: the answer to this page may be late.
+        const asked = (await world.look()).broker.filter(({ at }) => at > from && at < from + 5000)
+        expect(asked.length).toBeLessThanOrEqual(4)
         await world.setFault(null)
         // Past its cool-down, which unit tests measure.
         if (kind === 'same-token') source.clear()
