@@ -1,17 +1,9 @@
 import { Weavy } from '@weavy/uikit-web'
 import { afterEach, describe, expect, test } from 'vitest'
-import { commands } from 'vitest/browser'
 import { connectWeavy, createTokenSource, type TokenSourceOptions, type WeavyLike } from 'weavy-token'
 import type { Row } from '../broker-rows.js'
-import type { RowAddress } from './row-worlds.js'
-
-declare module 'vitest/browser' {
-  interface BrowserCommands {
-    startRow(row: Row, user: string | null): Promise<RowAddress>
-    lookAtRow(id: number): Promise<string[]>
-    endRow(id: number): Promise<null>
-  }
-}
+import { order } from './order.js'
+import type { RowAddress, RowOrder } from './row-worlds.js'
 
 const undo: (() => unknown)[] = []
 afterEach(async () => {
@@ -19,9 +11,12 @@ afterEach(async () => {
 })
 
 async function start(row: Row, user: string | null = 'alice') {
-  const world = await commands.startRow(row, user)
-  undo.push(() => commands.endRow(world.id))
-  return { ...world, requests: () => commands.lookAtRow(world.id) }
+  const world = await order<RowAddress>('/rows', { row, user })
+  const tell = (next: RowOrder) => order<string[]>(`/rows/${world.id}`, next)
+  undo.push(() => tell({ do: 'close' }))
+  /** The queries that the broker was asked with. */
+  const requests = () => tell({ do: 'look' })
+  return { ...world, requests }
 }
 type World = Awaited<ReturnType<typeof start>>
 

@@ -4,6 +4,11 @@ import { createStandInWeavy } from '../../demo/stand-in/weavy.js'
 import { type Row, rows } from '../broker-rows.js'
 import { issueToken } from '../stand-in/requests.js'
 
+/** What a test may do to its row. */
+export interface RowOrder {
+  do: 'look' | 'close'
+}
+
 export interface RowAddress {
   id: number
   weavyUrl: string
@@ -49,10 +54,14 @@ export const rowWorlds = new Hono()
       tokenUrl: `${broker.url}/api/token`,
     } satisfies RowAddress)
   })
-  .get('/:id', (c) => c.json(worlds.get(Number(c.req.param('id')))?.requests ?? []))
-  .delete('/:id', async (c) => {
+  .post('/:id', async (c) => {
     const id = Number(c.req.param('id'))
-    await worlds.get(id)?.close()
-    worlds.delete(id)
-    return c.json(null)
+    const world = worlds.get(id)
+    if (!world) return c.text('There is no such row.', 404)
+    const order: RowOrder = await c.req.json()
+    if (order.do === 'close') {
+      await world.close()
+      worlds.delete(id)
+    }
+    return c.json(world.requests)
   })

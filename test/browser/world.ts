@@ -1,15 +1,8 @@
-import { commands } from 'vitest/browser'
 import type { Fault } from '../../demo/stand-in/broker.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
+import { order } from './order.js'
 import type { WorldAddress, WorldOrder, WorldReport } from './worlds.js'
-
-declare module 'vitest/browser' {
-  interface BrowserCommands {
-    startWorld(options: WorldOptions): Promise<WorldAddress>
-    orderWorld(id: number, order: WorldOrder): Promise<WorldReport>
-  }
-}
 
 /** What `using` and `await using` look for in WebKit, which has no such symbols yet. */
 export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
@@ -17,25 +10,25 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** A stand-in environment and broker of its own for one test, outside the browser. What was made in it ends with it. */
 export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> = {}) {
-  const { id, weavyUrl, tokenUrl, sampleUrl } = await commands.startWorld({
+  const { id, weavyUrl, tokenUrl, sampleUrl } = await order<WorldAddress>('/worlds', {
     ...options,
     allowedOrigins: [location.origin],
   })
-  const order = (next: WorldOrder) => commands.orderWorld(id, next)
+  const tell = (next: WorldOrder) => order<WorldReport>(`/worlds/${id}`, next)
   const undo: (() => void)[] = []
   const elements: Element[] = []
   return {
     weavyUrl,
     tokenUrl,
     sampleUrl,
-    look: () => order({ do: 'look' }),
-    setFault: (fault: Fault | null) => order({ do: 'fault', fault }),
-    setLifetime: (seconds: number | null) => order({ do: 'lifetime', seconds }),
-    revokeAll: () => order({ do: 'revoke' }),
-    forbid: (path: string, forbidden = true) => order({ do: 'forbid', path, forbidden }),
-    release: () => order({ do: 'release' }),
-    dropHubs: () => order({ do: 'drop-hubs' }),
-    signIn: (user: string | null) => order({ do: 'sign-in', user }),
+    look: () => tell({ do: 'look' }),
+    setFault: (fault: Fault | null) => tell({ do: 'fault', fault }),
+    setLifetime: (seconds: number | null) => tell({ do: 'lifetime', seconds }),
+    revokeAll: () => tell({ do: 'revoke' }),
+    forbid: (path: string, forbidden = true) => tell({ do: 'forbid', path, forbidden }),
+    release: () => tell({ do: 'release' }),
+    dropHubs: () => tell({ do: 'drop-hubs' }),
+    signIn: (user: string | null) => tell({ do: 'sign-in', user }),
     /** To be done when this world ends. */
     defer: (step: () => void) => void undo.push(step),
     /** Puts an element on the page, until this world ends. */
@@ -48,7 +41,7 @@ export async function startWorld(options: Omit<WorldOptions, 'allowedOrigins'> =
     [asyncDispose]: async () => {
       for (const element of elements) element.remove()
       for (const step of undo) step()
-      await order({ do: 'close' })
+      await tell({ do: 'close' })
     },
   }
 }

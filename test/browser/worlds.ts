@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { cors } from 'hono/cors'
 import type { BrokerRequest, Fault } from '../../demo/stand-in/broker.js'
 import { listen } from '../../demo/stand-in/listen.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
@@ -71,6 +72,12 @@ async function obey(world: World, order: WorldOrder): Promise<void> {
 
 // A process of its own, so that no world stands still while the test runner is busy. It ends with the one that forked it.
 const app = new Hono()
+app.use(cors())
+app.use(async (c, next) => {
+  await next()
+  // A kept connection may be closed just as it is used again.
+  c.header('Connection', 'close')
+})
 app.route('/rows', rowWorlds)
 app.post('/worlds', async (c) => {
   lastId += 1
