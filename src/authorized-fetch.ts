@@ -1,5 +1,6 @@
 import { copyBody, isStream } from './copy-body.js'
-import { internalsOf } from './internals.js'
+import { createForbidden, type Forbidden } from './forbidden.js'
+import { internalsOf, type Session } from './internals.js'
 import { joinSignals } from './join-signals.js'
 import { expectLasting } from './session.js'
 import { secureUrl } from './token-url.js'
@@ -34,7 +35,8 @@ const copyInit = (init: RequestInit | undefined): RequestInit & { headers: Heade
  * another origin, `fetch` drops the header, as its standard says. A relative URL is resolved against `weavyUrl`.
  *
  * On 401 the refused token is reported, and the request sent once more with the new one; what then comes is the answer.
- * The 401 itself is the answer when no new token can be had. A 403 is never retried. Strings, `FormData`, `Blob`,
+ * The 401 itself is the answer when no new token can be had, and from a resource that refuses new tokens, too, while
+ * others take them: that costs one refresh in a minute. A 403 is never retried. Strings, `FormData`, `Blob`,
  * `URLSearchParams`, buffers and `Request` objects can be sent again; a stream cannot.
  *
  * A call belongs to the user for whom it began, from its first line on: `setUser`, `clear` and `close` abort it, it
@@ -62,6 +64,7 @@ export function createAuthorizedFetch(
   const { origin, href } = secureUrl('weavyUrl', weavyUrl)
   const internals = internalsOf(source)
   const isElsewhere = (url: string) => new URL(url).origin !== origin
+  let known: { session: Session; forbidden: Forbidden } | undefined
 
   return async (input, init) => {
     const session = internals.session()
@@ -82,12 +85,23 @@ export function createAuthorizedFetch(
     }
     const obtain = (rejected?: string) => internals.getToken({ rejected, signal })
 
+    if (known?.session !== session) known = { session, forbidden: createForbidden() }
+    const { forbidden } = known
+    const resource = `${copy.method} ${url.split(/[?#]/)[0]}`
+    const isRefused = (response: Response) => {
+      expectLasting(session)
+      if (response.ok) {
+        internals.tellAccepted()
+        forbidden.answered(resource)
+      }
+      return response.status === 401 && !(response.redirected && isElsewhere(response.url))
+    }
+
     try {
       const first = await obtain()
       expectLasting(session)
       const response = await send(first)
-      expectLasting(session)
-      if (response.status !== 401 || (response.redirected && isElsewhere(response.url))) return response
+      if (!isRefused(response) || forbidden.isOdd(resource)) return response
       const replacement = obtain(first).catch((error) => {
         if (signal?.aborted) throw error
       })
@@ -99,7 +113,7 @@ export function createAuthorizedFetch(
         throw new TypeError('The token was refused, and a stream cannot be sent again. Send a Blob.')
       response.body?.cancel().catch(() => {})
       const answer = await send(second)
-      expectLasting(session)
+      if (isRefused(answer)) forbidden.refusedAgain(resource)
       return answer
     } catch (error) {
       throw session.over ?? error

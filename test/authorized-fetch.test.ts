@@ -128,6 +128,64 @@ describe('against a scripted Weavy', () => {
     expect(received).toHaveLength(40)
   })
 
+  describe('a resource that answers 401 to every token', () => {
+    beforeEach(() => {
+      answer = () =>
+        received.at(-1)?.path.startsWith('/api/odd')
+          ? new HttpResponse(null, { status: 401 })
+          : HttpResponse.json({ ok: true })
+    })
+
+    test('costs one refresh while another one is answered, and is asked once each time', async () => {
+      const { source, fetchToken } = createBroker()
+      const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+      for (let round = 0; round < 20; round++) {
+        expect((await weavyFetch(`/api/odd?n=${round}`)).status).toBe(401)
+        expect((await weavyFetch('/api/user')).status).toBe(200)
+      }
+      expect(fetchToken).toHaveBeenCalledTimes(2)
+      expect(paths().filter((path) => path.startsWith('/api/odd'))).toHaveLength(21)
+    })
+
+    test('is believed again once it was answered, and for the next user', async () => {
+      const { source, fetchToken } = createBroker()
+      const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+      const statuses = async () => [
+        (await weavyFetch('/api/odd')).status,
+        (await weavyFetch('/api/user')).status,
+      ]
+      expect(await statuses()).toEqual([401, 200])
+      expect(await statuses()).toEqual([401, 200])
+      expect(fetchToken).toHaveBeenCalledTimes(2)
+      source.setUser('bob')
+      expect(await statuses()).toEqual([401, 200])
+      expect(fetchToken).toHaveBeenCalledTimes(4)
+      answer = () => HttpResponse.json({ ok: true })
+      expect(await statuses()).toEqual([200, 200])
+      revoke('wyu_4')
+      expect(await statuses()).toEqual([200, 200])
+      expect(fetchToken).toHaveBeenCalledTimes(5)
+    })
+
+    test('with another method is another resource', async () => {
+      const { source, fetchToken } = createBroker()
+      const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+      await weavyFetch('/api/odd')
+      await weavyFetch('/api/user')
+      await weavyFetch(new Request(`${WEAVY}/api/odd`, { method: 'POST' }))
+      expect(fetchToken).toHaveBeenCalledTimes(3)
+    })
+
+    test('in numbers no more than the source bears: whatever is answered between them ends their row', async () => {
+      const { source } = createBroker()
+      const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })
+      for (let n = 0; n < 8; n++) {
+        expect((await weavyFetch(`/api/odd/${n}`)).status).toBe(401)
+        expect((await weavyFetch('/api/user')).status).toBe(200)
+      }
+    })
+  })
+
   test('passes a 403 through without a word to the broker', async () => {
     const { source, fetchToken } = createBroker()
     answer = () => new HttpResponse('forbidden', { status: 403 })

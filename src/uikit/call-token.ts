@@ -1,20 +1,16 @@
+import type { Forbidden } from '../forbidden.js'
 import type { Session, SourceInternals } from '../internals.js'
 import { expectLasting } from '../session.js'
-import type { Forbidden } from './forbidden.js'
 
 /** What became of the UIKit's wish for another token. */
 type Refusal = 'reported' | 'skipped'
-
-/** Marked whenever Weavy accepts a token. */
-const ACCEPTED = '200'
 
 /**
  * The token of one call, for the user for whom it began. A refusal names exactly the token that the call was handed.
  *
  * The UIKit takes a 403 for a dead token; a newer one changes nothing. So for a minute after a 403 no refusal costs a
  * refresh that is about the same resource, or the token that was good enough for the 403. Nor does one of the same
- * resource and token as a call that is just being sent again. And a resource that answers 401 to one new token after the
- * other is odd as soon as another one is answered: until it is answered itself, or for a minute, it costs none.
+ * resource and token as a call that is just being sent again, nor one of a resource that is odd.
  *
  * @param resource what may be forbidden
  * @param isUpload it asks for another token after a 401 only
@@ -30,8 +26,7 @@ export function createCallToken(
   let replayed = ''
   let refusal: Refusal | undefined
   let isHealed = false
-  const odd = `401 ${resource}`
-  const isOdd = () => forbidden.has(odd) && forbidden.isLater(ACCEPTED, odd)
+  const isOdd = () => forbidden.isOdd(resource)
 
   const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
   const obtain = async (rejected?: string) => {
@@ -65,11 +60,10 @@ export function createCallToken(
     },
     /** The call was answered with that status, or failed. */
     end(status: number | undefined) {
-      if (isHealed && status === 401) forbidden.mark(odd)
+      if (isHealed && status === 401) forbidden.refusedAgain(resource)
       else if (token && (status as number) < 400) {
         source.tellAccepted()
-        forbidden.drop(odd)
-        forbidden.mark(ACCEPTED)
+        forbidden.answered(resource)
       }
       if (refusal !== 'reported') return
       forbidden.drop(resource + replayed)

@@ -1,8 +1,8 @@
+import type { Forbidden } from '../forbidden.js'
 import type { SourceInternals } from '../internals.js'
 import { joinSignals } from '../join-signals.js'
 import { expectLasting } from '../session.js'
 import { createCallToken } from './call-token.js'
-import type { Forbidden } from './forbidden.js'
 import { type CallName, type Calls, viewOf } from './view.js'
 import type { WeavyLike } from './weavy.js'
 

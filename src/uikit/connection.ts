@@ -1,9 +1,9 @@
+import { createForbidden } from '../forbidden.js'
 import { internalsOf, type Session, type SourceInternals } from '../internals.js'
 import { factoryFor } from '../token-factory.js'
 import type { TokenSource } from '../types.js'
 import { call, type Room } from './call.js'
 import { createContent } from './content.js'
-import { createForbidden } from './forbidden.js'
 import { CALLS, type Calls } from './view.js'
 import { patch, type WeavyLike } from './weavy.js'
 

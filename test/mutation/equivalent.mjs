@@ -126,7 +126,7 @@ export const EQUIVALENT = [
     why: 'It is read only after it was set.',
   },
   {
-    file: 'src/uikit/call-token.ts',
+    file: 'src/forbidden.ts',
     code: "'200'",
     becomes: '""',
     why: 'A key that no resource and no token has, either.',
@@ -224,19 +224,19 @@ export const EQUIVALENT = [
     why: 'One microtask more is as good.',
   },
   {
-    file: 'src/uikit/forbidden.ts',
+    file: 'src/forbidden.ts',
     code: 'performance.now() < (until.get(key) as number)',
     becomes: 'performance.now() <= (until.get(key) as number)',
     why: 'At that very moment either is right.',
   },
   {
-    file: 'src/uikit/forbidden.ts',
-    code: '(until.get(key) as number) > (until.get(than) as number)',
-    becomes: 'until.get(key) as number >= (until.get(than) as number)',
+    file: 'src/forbidden.ts',
+    code: '(until.get(ACCEPTED) as number) > (until.get(odd(resource)) as number)',
+    becomes: '(until.get(ACCEPTED) as number) >= (until.get(odd(resource)) as number)',
     why: 'At that very moment either is right.',
   },
   {
-    file: 'src/uikit/forbidden.ts',
+    file: 'src/forbidden.ts',
     code: 'until.size > MAX_KEPT',
     becomes: 'until.size >= MAX_KEPT',
     why: 'A few hundred are as many with one more.',

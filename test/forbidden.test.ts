@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createForbidden } from '../../src/uikit/forbidden.js'
+import { createForbidden } from '../src/forbidden.js'
 
 test('however many resources are forbidden, a few hundred are kept: the last ones', () => {
   const forbidden = createForbidden()
