@@ -3,12 +3,12 @@ import { createForbidden, type Forbidden } from './forbidden.js'
 import { internalsOf, type Session } from './internals.js'
 import { joinSignals } from './join-signals.js'
 import { expectLasting } from './session.js'
-import { secureUrl } from './token-url.js'
+import { originOf, secureUrl } from './token-url.js'
 import type { TokenSource } from './types.js'
 
 /** Options of {@link createAuthorizedFetch}. */
 export interface AuthorizedFetchOptions {
-  /** The Weavy environment. Requests to its origin, and to no other, may be made. `https:` or loopback. */
+  /** The Weavy environment. Requests to its origin, and to no other, may be made. A full URL: `https:`, loopback, or the page's own origin. */
   weavyUrl: string | URL
   /**
    * Fetches in place of the global `fetch`.
@@ -43,7 +43,7 @@ const copyInit = (init: RequestInit | undefined): RequestInit & { headers: Heade
  * rejects with `superseded` or `closed`, and is not sent again. What was passed is copied at the call. Without a `cache`
  * of the caller's nothing is read from the HTTP cache or left in it.
  *
- * @throws {TypeError} synchronously for a `weavyUrl` that is not a secure URL; from a call for another origin, for an
+ * @throws {TypeError} synchronously for a `weavyUrl` that is not a full and secure URL; from a call for another origin, for an
  * `Authorization` header of the caller, or when a stream would have to be sent again
  * @throws {TokenError} any code, from a call, when there is no token to begin with; the reason of `signal` when that
  * aborts
@@ -61,6 +61,7 @@ export function createAuthorizedFetch(
   source: TokenSource,
   { weavyUrl, fetch = (...args) => globalThis.fetch(...args) }: AuthorizedFetchOptions,
 ): typeof globalThis.fetch {
+  if (!originOf(String(weavyUrl).trim())) throw new TypeError('weavyUrl must be a full URL')
   const { origin, href } = secureUrl('weavyUrl', weavyUrl)
   const internals = internalsOf(source)
   const isElsewhere = (url: string) => new URL(url).origin !== origin
@@ -81,7 +82,10 @@ export function createAuthorizedFetch(
       const cache = !copy.cache || copy.cache === 'default' ? 'no-store' : copy.cache
       const change = { headers, cache, signal: joinSignals(session.signal, signal) }
       // Wrappers of `fetch` often understand nothing but a string and an init.
-      return request ? fetch(new Request(request.clone(), change)) : fetch(url, { ...copy, ...change })
+      if (!request) return fetch(url, { ...copy, ...change })
+      // An init without them would set them back.
+      const { referrer, referrerPolicy } = request
+      return fetch(new Request(request.clone(), { ...change, referrer, referrerPolicy }))
     }
     const obtain = (rejected?: string) => internals.getToken({ rejected, signal })
 

@@ -111,13 +111,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   const obtain = async ({ rejected, minValidityMs = 0, hurry, signal }: Ask = {}): Promise<string> => {
-    if (signal?.aborted) throw signal.reason
     const mine = session
     const since = readClock()
     if (!machine.isClosed) stopWake ??= onWake((kind) => dispatch({ type: 'wake', wake: kind }))
     const begin = (id: number) => dispatch({ type: 'ask', id, since, rejected, minValidityMs, hurry })
     const leave = (id: number) => dispatch({ type: 'leave', id })
     for (;;) {
+      if (signal?.aborted) throw signal.reason
       const token = await waiters.wait(signal, begin, leave)
       // A listener that heard of it may have switched the user, or refused it.
       expectLasting(mine)

@@ -542,6 +542,14 @@ describe('against a scripted Weavy', () => {
     expect(open.size).toBe(0)
   })
 
+  test('keeps the referrer and the referrer policy of a Request', async () => {
+    const { source } = createBroker()
+    const fetch = vi.fn(async (..._: Parameters<typeof globalThis.fetch>) => new Response())
+    const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY, fetch })
+    await weavyFetch(new Request(`${WEAVY}/api/user`, { referrer: '', referrerPolicy: 'no-referrer' }))
+    expect(fetch.mock.calls[0]?.[0]).toMatchObject({ referrer: '', referrerPolicy: 'no-referrer' })
+  })
+
   test('calls the fetch that it was given', async () => {
     const { source } = createBroker()
     const fetch = vi.fn(async () => new Response('mine'))
@@ -551,14 +559,23 @@ describe('against a scripted Weavy', () => {
   })
 })
 
-test.each(['http://weavy.example', 'https://', 'https://user:secret@weavy.example'])(
-  'refuses %s as weavyUrl at once, naming the option',
-  (weavyUrl) => {
-    const { source } = createBroker()
-    expect(() => createAuthorizedFetch(source, { weavyUrl })).toThrow(TypeError)
-    expect(() => createAuthorizedFetch(source, { weavyUrl })).toThrow(/^weavyUrl/)
-  },
-)
+test.each([
+  'http://weavy.example',
+  'https://',
+  'https://user:secret@weavy.example',
+  // Resolved against the page, these would give the token to it.
+  '',
+  '/weavy',
+  '//weavy.example',
+  'weavy.example',
+  undefined as unknown as string,
+])('refuses %s as weavyUrl at once, naming the option', (weavyUrl) => {
+  const { source } = createBroker()
+  onTestFinished(() => void vi.unstubAllGlobals())
+  vi.stubGlobal('location', new URL('https://app.example/page'))
+  expect(() => createAuthorizedFetch(source, { weavyUrl })).toThrow(TypeError)
+  expect(() => createAuthorizedFetch(source, { weavyUrl })).toThrow(/^weavyUrl/)
+})
 
 describe('redirects, by the fetch of this platform', () => {
   /** Starts a server on a free port; every port is an origin of its own. */

@@ -87,6 +87,20 @@ describe.each(HOPS)('%i microtasks after an answer', (hops) => {
   })
 })
 
+test('a caller who aborts in the step in which its token is refused gets its reason at once', async () => {
+  const { source, request } = byHand()
+  const abort = new AbortController()
+  source.subscribe(({ status }) => {
+    if (status !== 'ready') return
+    source.getToken({ rejected: 'wyu_1' }).catch(() => {})
+    abort.abort(new Error('mine'))
+  })
+  const seen = watch(source.getToken({ signal: abort.signal }))
+  request(1).answer('wyu_1')
+  await settle()
+  expect(seen.error).toBe(abort.signal.reason)
+})
+
 describe('fetchToken calls the source while it is refreshed in the background', () => {
   const refreshing = async (act: (source: ReturnType<typeof byScript>['source']) => void) => {
     const world = byScript((n) => {
