@@ -92,10 +92,10 @@ export function createAuthorizedFetch(
     if (known?.session !== session) known = { session, forbidden: createForbidden() }
     const { forbidden } = known
     const resource = `${copy.method} ${url.split(/[?#]/)[0]}`
-    const isRefused = (response: Response) => {
+    const isRefused = (response: Response, token: string) => {
       expectLasting(session)
       if (response.ok) {
-        internals.tellAccepted()
+        internals.tellAccepted(token)
         forbidden.answered(resource)
       }
       return response.status === 401 && !(response.redirected && isElsewhere(response.url))
@@ -105,7 +105,7 @@ export function createAuthorizedFetch(
       const first = await obtain()
       expectLasting(session)
       const response = await send(first)
-      if (!isRefused(response) || forbidden.isOdd(resource)) return response
+      if (!isRefused(response, first) || forbidden.isOdd(resource)) return response
       const replacement = obtain(first).catch((error) => {
         if (signal?.aborted) throw error
       })
@@ -117,7 +117,7 @@ export function createAuthorizedFetch(
         throw new TypeError('The token was refused, and a stream cannot be sent again. Send a Blob.')
       response.body?.cancel().catch(() => {})
       const answer = await send(second)
-      if (isRefused(answer)) forbidden.refusedAgain(resource)
+      if (isRefused(answer, second)) forbidden.refusedAgain(resource)
       return answer
     } catch (error) {
       throw session.over ?? error

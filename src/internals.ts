@@ -33,12 +33,15 @@ export interface SourceInternals {
   session(): Session
   /**
    * `getToken`, without telling `onRefused`: the adapter tells it, because it knows the status. With `hurry` the broker is
-   * asked now, whatever the token and the schedule say.
+   * asked now, whatever the token and the schedule say. With `orSame` it is the rejected token if the broker gives that one
+   * again: the adapter sends it once more, and tells whether Weavy accepts it.
    */
-  getToken(options?: GetTokenOptions & { readonly hurry?: boolean }): Promise<string>
+  getToken(
+    options?: GetTokenOptions & { readonly hurry?: boolean; readonly orSame?: boolean },
+  ): Promise<string>
   tellRefused(event: RefusedEvent): void
   /** Weavy accepted a token of this user: should one be refused now, its broker does not give dead ones. */
-  tellAccepted(): void
+  tellAccepted(token: string): void
   /** Opens a closed source again, without a token, for the user it had. A source that is open: nothing happens. */
   reopen(): void
 }

@@ -110,18 +110,24 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     else publish()
   }
 
-  const obtain = async ({ rejected, minValidityMs = 0, hurry, signal }: Ask = {}): Promise<string> => {
+  const obtain = async ({
+    rejected,
+    minValidityMs = 0,
+    hurry,
+    orSame,
+    signal,
+  }: Ask = {}): Promise<string> => {
     const mine = session
     const since = readClock()
     if (!machine.isClosed) stopWake ??= onWake((kind) => dispatch({ type: 'wake', wake: kind }))
-    const begin = (id: number) => dispatch({ type: 'ask', id, since, rejected, minValidityMs, hurry })
+    const begin = (id: number) => dispatch({ type: 'ask', id, since, rejected, minValidityMs, hurry, orSame })
     const leave = (id: number) => dispatch({ type: 'leave', id })
     for (;;) {
       if (signal?.aborted) throw signal.reason
       const token = await waiters.wait(signal, begin, leave)
       // A listener that heard of it may have switched the user, or refused it.
       expectLasting(mine)
-      if (!machine.refused.has(token)) return token
+      if (orSame || !machine.refused.has(token)) return token
     }
   }
 
@@ -167,7 +173,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     session: () => session,
     getToken: obtain,
     tellRefused,
-    tellAccepted: () => machine.strikes && dispatch({ type: 'accepted' }),
+    tellAccepted: (token) => machine.strikes && dispatch({ type: 'accepted', token }),
     reopen,
   })
 }

@@ -55,7 +55,8 @@ export function land(machine: Machine, answer: unknown, now: Now, out: Out): Mac
   const kept = { ...received, isKept: true, subs: learn(subs, user, sub) }
   if (refused.has(value)) {
     const isNamed = flight.refresh && rejected === value
-    if (isNamed || flight.isSecond) return miss({ ...kept, rejected: value }, refusedAgain(), now, out)
+    if (isNamed || flight.isSecond)
+      return miss({ ...kept, rejected: value, insisted: token }, refusedAgain(), now, out)
     return sendAgain({ ...kept, rejected: value }, now, out)
   }
   if (isExpired(token, now))
@@ -70,8 +71,27 @@ export function land(machine: Machine, answer: unknown, now: Now, out: Out): Mac
     wait: NO_WAIT,
     strikes: rejected ? machine.strikes : 0,
     rejected: undefined,
+    insisted: undefined,
     isRestored: false,
     isAway: false,
+  }
+}
+
+/** Weavy accepted a token. It may be one that it has refused: a 403 looks like a 401 to the UIKit. */
+export function accept(machine: Machine, value: string): Machine {
+  const { insisted, subs, user } = machine
+  const next = { ...machine, strikes: 0 }
+  if (insisted?.value !== value || whose(subs, user, insisted.sub) !== 'ours') return next
+  const refused = new Set(machine.refused)
+  refused.delete(value)
+  return {
+    ...next,
+    refused,
+    token: insisted,
+    insisted: undefined,
+    rejected: undefined,
+    failure: undefined,
+    wait: NO_WAIT,
   }
 }
 

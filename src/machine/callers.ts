@@ -11,7 +11,7 @@ export const SLEPT_MS = 2000
 
 /** Somebody wants a token: has one handed, or waits. */
 export function ask(machine: Machine, event: Event & { type: 'ask' }, now: Now, out: Out): Machine {
-  const { id, since, rejected, minValidityMs, hurry } = event
+  const { id, since, rejected, minValidityMs, hurry, orSame } = event
   const told = rejected ? refuse(machine, rejected, now) : machine
   const next = hurry ? { ...told, wait: NO_WAIT, debt: NO_WAIT } : told
   const token = usable(next, now)
@@ -19,7 +19,8 @@ export function ask(machine: Machine, event: Event & { type: 'ask' }, now: Now, 
     out.inside.push({ type: 'hand', id, token: token.value })
     return next
   }
-  return { ...next, waiters: [...next.waiters, { id, since, tooShort: token, hasSlept: false }] }
+  const waiter = { id, since, tooShort: token, hasSlept: false, orSame: orSame ? rejected : undefined }
+  return { ...next, waiters: [...next.waiters, waiter] }
 }
 
 /** A caller is gone. A request that nobody else needs is given up. */
@@ -42,11 +43,11 @@ export function wakeSleepers(machine: Machine, now: Now): Machine {
 /** Hands a token to everybody who waits for one like it. */
 export function handOut(machine: Machine, now: Now, out: Out): Machine {
   const token = usable(machine, now)
-  if (!token) return machine
-  const waiters = machine.waiters.filter(({ id, tooShort }) => {
-    if (token === tooShort) return true
-    out.inside.push({ type: 'hand', id, token: token.value })
-    return false
+  const { insisted } = machine
+  const waiters = machine.waiters.filter(({ id, tooShort, orSame }) => {
+    const given = token && token !== tooShort ? token : insisted?.value === orSame ? insisted : undefined
+    if (given) out.inside.push({ type: 'hand', id, token: given.value })
+    return !given
   })
   return { ...machine, waiters }
 }

@@ -19,10 +19,12 @@ export type Event =
       readonly minValidityMs: number
       /** A request is wanted now, whatever the token and the schedule say. */
       readonly hurry?: boolean | undefined
+      /** If the broker gives the refused token again, that one: who is to try it says whether it lives. */
+      readonly orSame?: boolean | undefined
     }
   | { readonly type: 'leave'; readonly id: number }
   /** Weavy accepted a token of this user. */
-  | { readonly type: 'accepted' }
+  | { readonly type: 'accepted'; readonly token: string }
   | { readonly type: 'landed'; readonly flight: number; readonly answer: unknown }
   | { readonly type: 'failed'; readonly flight: number; readonly error: TokenError }
   | { readonly type: 'wake'; readonly wake: Wake }

@@ -21,6 +21,8 @@ interface Waiter {
   readonly tooShort: Token | undefined
   /** It slept through its time, and had it once more. */
   readonly hasSlept: boolean
+  /** A refused token that this caller takes all the same, if the broker gives it again. */
+  readonly orSame: string | undefined
 }
 
 /** The request in the air. Only the flight that the machine names may land. */
@@ -49,6 +51,8 @@ interface Epoch {
   readonly refused: ReadonlySet<string>
   /** The refused token that the next answer is to replace. */
   readonly rejected: string | undefined
+  /** The refused token that the broker gave in its own place. */
+  readonly insisted: Token | undefined
   /** The last token that the broker gave, accepted or not. */
   readonly received: string | undefined
   /** There has been a token: from now on the source sees to a newer one, and tells the broker to replace its own. */
@@ -82,6 +86,7 @@ const NEW_EPOCH: Epoch = {
   strikes: 0,
   refused: new Set(),
   rejected: undefined,
+  insisted: undefined,
   received: undefined,
   isKept: false,
   isRestored: false,

@@ -1,7 +1,7 @@
 import { msSince } from '../clock.js'
 import { TokenError } from '../errors.js'
 import { noAnswer } from '../request-failure.js'
-import { land, miss } from './answers.js'
+import { accept, land, miss } from './answers.js'
 import { ask, handOut, leave, letGo, SLEPT_MS, wakeSleepers } from './callers.js'
 import type { Effect, Event, Now, Out } from './events.js'
 import { isAtRest, isDue, type Machine, pauseMs } from './machine.js'
@@ -35,7 +35,7 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
     case 'wake':
       return wake(machine, event.wake, now, out)
     case 'accepted':
-      return { ...machine, strikes: 0 }
+      return accept(machine, event.token)
     case 'ring':
     case 'reopen':
       return machine

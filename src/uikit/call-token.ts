@@ -26,12 +26,13 @@ export function createCallToken(
   let replayed = ''
   let refusal: Refusal | undefined
   let isHealed = false
+  let isSame = false
   const isOdd = () => forbidden.isOdd(resource)
 
   const tell = (status: 401 | 403) => source.tellRefused({ status, from: 'uikit' })
-  const obtain = async (rejected?: string) => {
+  const obtain = async (rejected?: string, orSame = false) => {
     expectLasting(session)
-    const next = await source.getToken({ rejected })
+    const next = await source.getToken({ rejected, orSame })
     expectLasting(session)
     token = next
     return next
@@ -40,11 +41,15 @@ export function createCallToken(
     isAsked: () => token !== '',
     /** What the UIKit calls as `getToken`. */
     async get(refresh = false): Promise<string> {
+      if (!refresh && isSame && !isHealed) return token
       if (!refresh || isHealed) return obtain()
       const isForbidden = !isUpload && forbidden.has(resource, token, resource + token)
       refusal = isForbidden || isOdd() ? 'skipped' : 'reported'
       if (refusal === 'skipped') return obtain()
-      replayed = await obtain(token)
+      const refused = token
+      // Only the answer to the call that is sent again tells a 403 from a 401.
+      replayed = await obtain(refused, true)
+      isSame = replayed === refused
       forbidden.mark(resource + replayed, Infinity)
       return replayed
     },
@@ -56,19 +61,23 @@ export function createCallToken(
       if (!refusal || isHealed || isOdd()) return undefined
       isHealed = true
       tell(401)
-      return obtain(token).catch(() => undefined)
+      return obtain(token).catch((error) => {
+        if (isSame) throw error
+        return undefined
+      })
     },
     /** The call was answered with that status, or failed. */
     end(status: number | undefined) {
       if (isHealed && status === 401) forbidden.refusedAgain(resource)
       else if (token && (status as number) < 400) {
-        source.tellAccepted()
+        source.tellAccepted(token)
         forbidden.answered(resource)
       }
       if (refusal !== 'reported') return
       forbidden.drop(resource + replayed)
       tell(status === 403 ? 403 : 401)
       if (status !== 403) return
+      if (isSame) source.tellAccepted(token)
       forbidden.mark(resource)
       forbidden.mark(replayed)
     },

@@ -54,7 +54,7 @@ const failed =
     flight && { event: { type: 'failed', flight: flight.id, error }, later: SECOND }
 
 const ask =
-  (minValidityMs: number, rejected: (world: World) => string | undefined): Move =>
+  (minValidityMs: number, rejected: (world: World) => string | undefined, orSame = false): Move =>
   (world) => {
     if (world.machine.waiters.length >= MAX_WAITERS) return undefined
     const event: Event = {
@@ -63,6 +63,7 @@ const ask =
       since: world.now,
       rejected: rejected(world),
       minValidityMs,
+      orSame,
     }
     return { event }
   }
@@ -71,8 +72,10 @@ const MOVES: Record<string, Move> = {
   asks: ask(0, () => undefined),
   'asks for an hour': ask(HOUR, () => undefined),
   'refuses the current token': ask(0, ({ machine }) => machine.token?.value),
+  'refuses it, and takes the same again': ask(0, ({ machine }) => machine.token?.value, true),
   'refuses an earlier token': ask(0, ({ given }) => (given > 1 ? 'wyu_1' : undefined)),
-  'Weavy accepts it': ({ machine }) => (machine.strikes ? { event: { type: 'accepted' } } : undefined),
+  'Weavy accepts it': ({ machine }) =>
+    machine.strikes ? { event: { type: 'accepted', token: machine.insisted?.value ?? 'wyu_1' } } : undefined,
   leaves: ({ machine: { waiters } }) => waiters[0] && { event: { type: 'leave', id: waiters[0].id } },
   'a fresh token': landed((world) => answer(`wyu_${world.given + 1}`, subFor(world)), true),
   'the same token': landed((world) => answer(`wyu_${Math.max(world.given, 1)}`, subFor(world)), false),
@@ -135,6 +138,7 @@ function checkState({ machine, now }: World): string | undefined {
   if (alarm <= 0) return 'a timer without a pause'
   if (status === 'fetching' && !flight && alarm === Number.POSITIVE_INFINITY && !machine.isAway)
     return 'fetching, with nothing on its way'
+  if (machine.insisted && !refused.has(machine.insisted.value)) return 'a living token is to be tried'
   if (rejected !== undefined && !refused.has(rejected)) return 'a token is replaced that nobody refused'
   if (machine.debt.ms > 30 * SECOND) return 'more requests than the limit allows'
   return undefined
@@ -162,8 +166,12 @@ function checkStep(
   if (sends.length > 1) return 'two requests in one step'
   if (sends.length && before.machine.flight && !isLanded && !effects.some(({ type }) => type === 'abort'))
     return 'a second request is sent while one is in the air'
+  const sameFor = (id: number) =>
+    before.machine.waiters.find((waiter) => waiter.id === id)?.orSame ??
+    (event.type === 'ask' && event.orSame ? event.rejected : undefined)
   for (const effect of effects) {
     if (effect.type !== 'hand') continue
+    if (sameFor(effect.id) === effect.token && after.machine.insisted?.value === effect.token) continue
     if (event.type === 'ask' && event.rejected === effect.token) return 'a caller is handed what it refused'
     if (after.machine.refused.has(effect.token)) return 'a refused token is handed out'
     if (after.machine.token?.value !== effect.token)

@@ -86,6 +86,63 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
       expect(world.refreshes).toBe(refreshes)
     })
 
+    describe('with a broker that keeps its token whatever is asked', () => {
+      test('the token lives on, and nobody else notices', async () => {
+        const { world, weavy, poll } = await forbiddenPoll()
+        world.ignoresRefresh = true
+        const others: Promise<unknown>[] = []
+        for (let n = 0; n < 150; n++) {
+          others.push(outcomeOf(weavy.fetch(`/api/user?n=${n}`)))
+          expect(await poll()).toBe(403)
+          await world.pass(SECOND)
+        }
+        expect(await Promise.all(others)).toEqual(Array(150).fill(200))
+        expect(world.refreshes).toBe(3)
+        expect(world.source.getState().status).toBe('ready')
+      })
+
+      test('nor while broker and Weavy take their time, or with five at once', async () => {
+        const { world, weavy } = await forbiddenPoll()
+        world.ignoresRefresh = true
+        world.brokerMs = 500
+        const calls = [...Array(5)].map(() => outcomeOf(weavy.fetch('/api/secret?delay=300')))
+        await world.pass(1000)
+        const other = outcomeOf(weavy.fetch('/api/user'))
+        await world.pass(3 * SECOND)
+        expect(await other).toBe(200)
+        expect(await Promise.all(calls)).toEqual(Array(5).fill(403))
+        expect(world.refreshes).toBeLessThanOrEqual(2)
+      })
+
+      test('a dead token is told as such, and tried no more', async () => {
+        const { world, weavy } = await forbiddenPoll()
+        world.ignoresRefresh = true
+        await world.source.getToken()
+        world.revokeAll()
+        const calls = [1, 2].map((n) => outcomeOf(weavy.fetch(`/api/user?n=${n}`)))
+        await world.pass(20 * SECOND)
+        expect(await Promise.all(calls)).toEqual(['rejected', 'rejected'])
+        const tried = world.seen.length
+        expect(tried).toBeLessThanOrEqual(4)
+        const later = outcomeOf(weavy.fetch('/api/user'))
+        await world.pass(SECOND)
+        expect([await later, world.seen.length]).toEqual(['rejected', tried])
+      })
+
+      test('after a switch nothing of it is left', async () => {
+        const { world, weavy } = await forbiddenPoll()
+        world.ignoresRefresh = true
+        world.brokerMs = 500
+        const hers = outcomeOf(weavy.fetch('/api/secret?delay=300'))
+        await world.pass(1500)
+        world.source.setUser('bob')
+        const his = outcomeOf(weavy.fetch('/api/user'))
+        await world.pass(3 * SECOND)
+        expect([await hers, await his]).toEqual(['superseded', 200])
+        expect(world.seen.filter(({ path }) => path === '/api/user').map(({ user }) => user)).toEqual(['bob'])
+      })
+    })
+
     test('five at once cost one refresh', async () => {
       const { world, weavy } = await forbiddenPoll()
       const calls = [0, 10, 25, 40, 55].map(async (ms) => {

@@ -35,6 +35,8 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
     refreshes: 0,
     brokerMs: 0,
     isBrokerDown: false,
+    /** The broker keeps its token, whatever is asked. */
+    ignoresRefresh: false,
     revokeAll: () => alive.clear(),
     /** That resource answers so to every living token. */
     forbid: (path: string, status = 403) => denied.set(path, status),
@@ -60,7 +62,7 @@ export function createWorld(options: Partial<TokenSourceOptions> = {}) {
       if (world.brokerMs) await new Promise((resolve) => setTimeout(resolve, world.brokerMs))
       if (world.isBrokerDown) throw new TypeError('Failed to fetch')
       if (refresh) world.refreshes += 1
-      const old = refresh ? undefined : stored.get(String(user))
+      const old = refresh && !world.ignoresRefresh ? undefined : stored.get(String(user))
       return { access_token: old ?? world.issue(String(user)), expires_in: 3600 }
     },
     ...options,
