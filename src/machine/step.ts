@@ -40,7 +40,7 @@ function take(machine: Machine, event: Event, now: Now, out: Out): Machine {
     case 'reopen':
       return machine
     case 'switch': {
-      const { user, token } = machine
+      const { user, insisted, token = insisted } = machine
       const subs = learn(machine.subs, event.user, event.sub, true)
       // The app may learn only now that the token is somebody else's.
       const isSame = isSameUser(event.user, user) && whose(subs, user, token?.sub) === 'ours'

@@ -33,6 +33,57 @@ test('a dead token that is given again is a strike, and an outage is none', () =
   expect(source.look()).toMatchObject({ strikes: 2, failures: 1 })
 })
 
+describe('a refused token that the broker gives in its own place', () => {
+  const insisting = (more = {}) => {
+    const source = live()
+    source.ask()
+    source.land('wyu_1', more)
+    source.ask('wyu_1', true)
+    source.ask('wyu_1')
+    return { source, effects: source.land('wyu_1', more) }
+  }
+  const tokens = (effects: readonly { type: string }[]) => effects.filter(({ type }) => type === 'hand')
+
+  test('is for the caller alone that tries it', () => {
+    const { source, effects } = insisting()
+    expect(tokens(effects)).toEqual([{ type: 'hand', id: 2, token: 'wyu_1' }])
+    expect(tokens(source.ask('wyu_1', true))).toEqual([{ type: 'hand', id: 4, token: 'wyu_1' }])
+    expect(tokens(source.ask(undefined, true))).toEqual([])
+  })
+
+  test('lives when Weavy accepts it, and everybody has it', () => {
+    const { source } = insisting()
+    expect(tokens(source.do({ type: 'accepted', token: 'wyu_1' }))).toEqual([
+      { type: 'hand', id: 3, token: 'wyu_1' },
+    ])
+    expect(source.state()).toMatchObject({ status: 'ready', token: 'wyu_1' })
+    expect(source.look()).toMatchObject({ strikes: 0, rejected: undefined, insisted: undefined })
+    expect(source.pauseMs()).toBeLessThanOrEqual(0)
+    // Its time is that of the last answer, and a refusal counts again.
+    source.ask('wyu_1')
+    expect(source.state().status).not.toBe('ready')
+  })
+
+  test('stays refused when Weavy accepts another one, or when a newer one came', () => {
+    const { source } = insisting()
+    source.do({ type: 'accepted', token: 'wyu_0' })
+    expect(source.look()).toMatchObject({ strikes: 0, token: undefined })
+    source.pass(2 * SECOND)
+    source.land('wyu_2')
+    source.do({ type: 'accepted', token: 'wyu_1' })
+    expect(source.state()).toMatchObject({ token: 'wyu_2' })
+    expect(source.look().refused.has('wyu_1')).toBe(true)
+  })
+
+  test('ends with its user, also when the app learns only now whose it is', () => {
+    const { source } = insisting({ sub: 'sub-of-bob' })
+    source.do({ type: 'switch', user: 'alice', sub: 'sub-of-alice' })
+    expect(tokens(source.ask('wyu_1', true))).toEqual([])
+    source.do({ type: 'accepted', token: 'wyu_1' })
+    expect(source.look().token).toBeUndefined()
+  })
+})
+
 test('the last 1,000 refused tokens are remembered, and one that is refused again pushes none out', () => {
   const source = live()
   for (let n = 1; n <= 1001; n++) source.ask(`wyu_${n}`)

@@ -30,9 +30,9 @@ export function live({
       ms += time
       dispatch({ type: 'ring' })
     },
-    ask: (rejected?: string) => {
+    ask: (rejected?: string, orSame = false) => {
       asked += 1
-      return dispatch({ type: 'ask', id: asked, since: now(), rejected, minValidityMs: 0 })
+      return dispatch({ type: 'ask', id: asked, since: now(), rejected, minValidityMs: 0, orSame })
     },
     leave: (id: number) => dispatch({ type: 'leave', id }),
     do: dispatch,
