@@ -1,5 +1,5 @@
-export type { TokenError, TokenErrorCode } from '../errors.js'
-export { isTokenError } from '../errors.js'
+export type { TokenErrorCode } from '../errors.js'
+export { isTokenError, TokenError } from '../errors.js'
 export type { TokenResponse } from '../wire.js'
 export type { BrokerEvent } from './events.js'
 export type { BrokerUser, TokenBrokerOptions } from './options.js'

@@ -11,7 +11,7 @@ afterAll(() => consumer.remove())
 
 const EXPORTS = {
   'weavy-token': ['TokenError', 'connectWeavy', 'createAuthorizedFetch', 'createTokenSource', 'isTokenError'],
-  'weavy-token/broker': ['createTokenBroker', 'isTokenError', 'toUid'],
+  'weavy-token/broker': ['TokenError', 'createTokenBroker', 'isTokenError', 'toUid'],
   'weavy-token/testing': ['createTestTokenSource', 'tokenHandlers'],
   'weavy-token/tabs': ['acrossTabs'],
   'weavy-token/react': ['WeavyTokenProvider', 'useWeavyConnection', 'useWeavyToken'],
