@@ -17,7 +17,10 @@ const uncommitted = new Map<HeldSource, OwnOptions>()
 
 /** What a provider makes a source of. */
 export interface OwnOptions extends Omit<TokenSourceOptions, 'tokenUrl'> {
-  /** As the option of a source. `null`: not known yet; nothing is fetched, and whoever asks waits until it changes. */
+  /**
+   * As the option of a source. `null`: not known yet; nothing is fetched, and the status is `fetching`. Whoever asks waits,
+   * and is rejected with `closed` when it changes: the source is another one then.
+   */
   tokenUrl?: TokenSourceOptions['tokenUrl'] | null
 }
 

@@ -14,7 +14,7 @@ export type WeavyTokenState =
   | With<'stale', TokenError>
   /** No usable token, the last attempt failed. */
   | Without<'failed', TokenError>
-  /** Nobody is signed in. */
+  /** Nobody is signed in, or somebody else is (`other_user`). */
   | Without<'signed-out', TokenError>
 
 interface Without<Status, E> {
@@ -49,8 +49,9 @@ export type WeavyToken = WeavyTokenState &
  *
  * export function Status() {
  *   const { status, error, clear } = useWeavyToken()
- *   if (status === 'signed-out') return <button onClick={clear}>Try again</button>
- *   return <p>{error?.message ?? status}</p>
+ *   if (status !== 'signed-out') return <p>{error?.message ?? status}</p>
+ *   if (error.code === 'other_user') return <button onClick={() => location.reload()}>Reload</button>
+ *   return <button onClick={clear}>Try again</button>
  * }
  * ```
  */
