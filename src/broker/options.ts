@@ -49,7 +49,7 @@ export interface TokenBrokerOptions<Context = unknown> {
    * Tells who is signed in, from the cookies or headers of the request; nothing, or anything falsy, when nobody is. It has 8 s.
    *
    * A `Response` that it throws is the answer, a redirect to a sign-in page for example; so is an `HTTPException` of Hono. An
-   * error with `status` 401 or 403 is that answer, and what Next.js throws to steer (`redirect()`) goes on to Next.js.
+   * error with `status` or `statusCode` 401 or 403 is that answer, and what Next.js throws to steer (`redirect()`) goes on to Next.js.
    * `context` is the second argument that `fetch` was called with, or the event whose `request` this is.
    */
   user: (request: Request, context: Context) => Found | Promise<Found>

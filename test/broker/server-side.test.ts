@@ -172,7 +172,7 @@ describe('events', () => {
 })
 
 describe('the Express route of docs/broker.md', () => {
-  test('calls Weavy as the user, and once more after a refusal', async () => {
+  test('calls Weavy as the user of the request, and once more after a refusal; nobody is told 401', async () => {
     const { broker } = createTestBroker()
     const seen: (string | null)[] = []
     const asked = vi.fn(async (_: string, init: { headers: { Authorization: string } }) => {
@@ -185,7 +185,6 @@ describe('the Express route of docs/broker.md', () => {
     const change = (code: string) =>
       code
         .replace("import { toUid } from 'weavy-token/broker'", "const toUid = (id) => 'u' + id")
-        .replaceAll('session.userId', '256')
         .replace('return fetch(', 'return globalThis.testFetch(')
     Object.assign(globalThis, { testFetch: asked })
     const { unread } = await runBlock<{ unread: (request: unknown, response: unknown) => Promise<void> }>(
@@ -193,8 +192,11 @@ describe('the Express route of docs/broker.md', () => {
       'notify.ts',
       change,
     )
-    const response = { status: vi.fn().mockReturnThis(), json: vi.fn() }
-    await unread({}, response)
+    const response = { status: vi.fn().mockReturnThis(), json: vi.fn(), sendStatus: vi.fn() }
+    await unread({ session: {} }, response)
+    expect(response.sendStatus).toHaveBeenCalledWith(401)
+    expect(seen).toEqual([])
+    await unread({ session: { userId: 256 } }, response)
     expect(seen).toEqual(['Bearer wyu_1', 'Bearer wyu_2'])
     expect(response.status).toHaveBeenCalledWith(200)
     expect(response.json).toHaveBeenCalledWith({ count: 3 })
