@@ -3,10 +3,11 @@
  *
  * - `offline`: the request failed and the browser says that it is offline
  * - `unreachable`: the request failed although the browser did not say that it is offline
- * - `timeout`: no answer within `timeoutMs`
+ * - `timeout`: no answer within `timeoutMs`, or no token within `maxWaitMs`
  * - `broker_error`: the broker answered with a 5xx or another unexpected status
  * - `rate_limited`: the broker answered 429
- * - `signed_out`: the broker answered 401 or 403 or with a sign-in page, or `setUser(null)` was called
+ * - `signed_out`: the broker answered 401, 403 (but `origin_not_allowed` of our broker is a `broker_error`) or with a
+ *   sign-in page, or `setUser(null)` was called
  * - `other_user`: the token that the broker answered belongs to somebody else: another user signed in to the app
  * - `bad_response`: the answer is not JSON, has no `access_token`, or was expired on arrival twice; or no request could be
  *   made, because `requestInit` failed or a relative `tokenUrl` has no page; or nobody foresaw it, and the message says so
@@ -31,7 +32,7 @@ export type TokenErrorCode =
 
 /** Details of a {@link TokenError}. */
 export interface TokenErrorOptions {
-  /** HTTP status of the answer, when there was one. */
+  /** HTTP status of the answer, when that is what failed. */
   status?: number | undefined
   /** What the server asked to wait, in milliseconds. */
   retryAfterMs?: number | undefined
@@ -47,7 +48,10 @@ export interface TokenErrorOptions {
 export class TokenError extends Error {
   override readonly name = 'TokenError'
   readonly code: TokenErrorCode
-  /** HTTP status of the answer, or `undefined` when there was none. */
+  /**
+   * HTTP status of an answer that was an error. `undefined` when there was no answer, for a sign-in page, and when an
+   * answer of status 200 held something wrong.
+   */
   readonly status: number | undefined
   /** What the server asked to wait, in milliseconds, or `undefined`. */
   readonly retryAfterMs: number | undefined

@@ -48,7 +48,7 @@ export interface RequestEvent {
    */
   readonly reason: 'first' | 'ahead' | 'expired' | 'rejected' | 'retry' | 'restored'
   readonly durationMs: number
-  /** Of the answer, when there was one that failed. */
+  /** Of the answer, when that was an error. */
   readonly status?: number
   /** Why it brought no token. */
   readonly error?: TokenErrorCode
@@ -59,13 +59,16 @@ export interface RequestEvent {
 /** One refusal of a token, told when it was reported. It holds no token, user or URL. */
 export interface RefusedEvent {
   readonly status: 401 | 403
-  /** Who was refused: a connected UIKit, `createAuthorizedFetch`, or the app through `getToken({ rejected })`. */
+  /**
+   * Who was refused: `uikit` is a connected UIKit, or whoever uses a token factory; `fetch` is `createAuthorizedFetch`;
+   * `app` is `getToken({ rejected })`.
+   */
   readonly from: 'uikit' | 'fetch' | 'app'
 }
 
 /** Options of {@link createTokenSource}. Exactly one of `tokenUrl` and `fetchToken` is required. */
 export interface TokenSourceOptions {
-  /** The app's token broker. `https:`, relative to the page, or loopback. Query parameters are kept. */
+  /** The app's token broker. `https:`, relative, the page's origin, or loopback. Query parameters are kept. */
   tokenUrl?: string | URL | undefined
   /** Brings a token in place of `tokenUrl`. A `TokenError` that it throws is kept as it is. */
   fetchToken?: FetchToken | undefined
@@ -83,7 +86,8 @@ export interface TokenSourceOptions {
   requestInit?: RequestInitOption | undefined
   /**
    * How long before its expiry a token is refreshed, in milliseconds; 0 or more, never more than half of the life.
-   * @default 10 % of the token's life, at most 60,000 ms
+   * @default 10 % of the token's life, at most 60,000 ms; in lives below 50 s a quarter, at most 5,000 ms; never less than
+   * twice what the broker's last answer took
    */
   refreshAheadMs?: number | undefined
   /**
@@ -169,8 +173,8 @@ export interface TokenSource {
   subscribe(this: void, listener: (state: TokenState) => void): () => void
   /**
    * Switches the user, synchronously: the old token is gone, the request in the air is aborted, whoever waits is
-   * rejected with `superseded`. `null`: nobody is signed in. `undefined`: whoever the broker says. The user it already
-   * has, compared as strings: nothing happens.
+   * rejected with `superseded`. `null`: nobody is signed in. `undefined`: whoever the broker says. For the user it already
+   * has, compared as strings, nothing happens, unless `sub` says that the token is somebody else's: that is a switch.
    *
    * @param sub the broker's name of that user, as the option `sub`
    */

@@ -73,7 +73,8 @@ const isWanted = (query: URLSearchParams, { token, refused }: Stored): boolean =
 /**
  * Handlers for MSW that answer at `tokenUrl` as the broker of this library does: a token is stored for each `sub` and given
  * again, what remains of its life with it; `refresh=true` replaces it, unless `held` or `refused` tells that it has been
- * replaced already, and so does another `token`; a failure is the broker's own problem document.
+ * replaced already, and so does another `token`; a failure is the broker's own problem document. Unlike the broker they give
+ * another token at each plain `refresh=true`, also within 5 s, and never answer that it was replaced too often.
  *
  * @example
  * ```ts
