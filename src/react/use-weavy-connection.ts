@@ -1,5 +1,6 @@
 import { useEffect } from 'react'
 import { connectWeavy, type WeavyLike } from 'weavy-token'
+import { internalsOf } from '../internals.js'
 import { useSharedSource } from './context.js'
 
 /**
@@ -22,7 +23,9 @@ import { useSharedSource } from './context.js'
 export function useWeavyConnection(weavy: WeavyLike | null | undefined): void {
   const { source, isKnown } = useSharedSource('useWeavyConnection')
   useEffect(() => {
-    // useWeavy goes on returning an instance that the app has destroyed.
-    return weavy && isKnown && !weavy.isDestroyed ? connectWeavy(source, weavy) : undefined
+    // useWeavy goes on returning an instance that the app has destroyed, and a provider a source that the app has closed.
+    return weavy && isKnown && !weavy.isDestroyed && !internalsOf(source).session().over
+      ? connectWeavy(source, weavy)
+      : undefined
   }, [source, isKnown, weavy])
 }

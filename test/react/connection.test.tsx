@@ -1,5 +1,5 @@
 import { render } from '@testing-library/react'
-import { StrictMode } from 'react'
+import { StrictMode, useLayoutEffect } from 'react'
 import { expect, test, vi } from 'vitest'
 import { createTokenSource, type WeavyLike } from 'weavy-token'
 import { useWeavyConnection, WeavyTokenProvider } from 'weavy-token/react'
@@ -98,4 +98,26 @@ test('leaves an instance alone that the app has destroyed', async () => {
   )
   await settle()
   expect(weavy.getToken).toBe(weavy.own)
+})
+
+test('connects nothing to a source that the app has closed', async () => {
+  const weavy = createWeavy()
+  const source = createTokenSource({ fetchToken: createBroker() })
+  const App = ({ isShown, closes = false }: { isShown: boolean; closes?: boolean }) => (
+    <WeavyTokenProvider source={source}>
+      {closes && <Closing />}
+      {isShown && <Connected weavy={weavy} />}
+    </WeavyTokenProvider>
+  )
+  const Closing = () => {
+    useLayoutEffect(() => source.close())
+    return null
+  }
+  // Closed between the render and the effect that connects, then before the render.
+  const { rerender } = render(<App isShown closes />)
+  expect(weavy.getToken).toBe(weavy.own)
+  rerender(<App isShown={false} />)
+  rerender(<App isShown />)
+  await settle()
+  expect(weavy).toEqual({ ...createWeavy(), own: weavy.own, getToken: weavy.own })
 })
