@@ -16,23 +16,21 @@ export interface HeldSource {
   readonly latest: Latest
   /** Whether it is this provider's: that of the first one that React commits with it. */
   isOf(provider: object): boolean
+  /** Whether a provider has been committed with it. */
+  isOwned(): boolean
+  isUnmounted(): boolean
   /** Makes the source the rendered user's, and opens it again when it was closed here. Called before any effect of a child. */
   follow(user: TokenSourceOptions['user'], sub: string | undefined): void
   /** The state, unless it is that of another user. */
   stateFor(user: TokenSourceOptions['user']): TokenState
-  /** Sees to it that there is a token from now on. Returns its undo, which ends a source that is `own`. */
+  /** Sees to it that there is a token from now on. Returns its undo, which ends a source of the provider's own. */
   mount(): () => void
-  /** Closes the source. */
+  /** Closes the source, unless it is mounted. */
   end(): void
 }
 
-export function holdSource(
-  source: TokenSource,
-  latest: Latest,
-  own: boolean,
-  onCommit: () => void = () => {},
-  onMount: () => void = () => {},
-): HeldSource {
+/** @param onMount given for a source of the provider's own */
+export function holdSource(source: TokenSource, latest: Latest, onMount?: () => void): HeldSource {
   let { user, sub } = latest.current
   let owner: object | undefined
   let life: 'unmounted' | 'mounted' | 'over' = 'unmounted'
@@ -43,7 +41,9 @@ export function holdSource(
       // The state shows how it ends.
       if (life === 'mounted' && source.getState().status === 'empty') source.getToken().catch(() => {})
     })
+  const isUnmounted = () => life === 'unmounted'
   const end = () => {
+    if (!isUnmounted()) return
     life = 'over'
     source.close()
   }
@@ -52,10 +52,11 @@ export function holdSource(
     source,
     latest,
     isOf(provider) {
-      onCommit()
       owner ??= provider
       return owner === provider
     },
+    isOwned: () => owner !== undefined,
+    isUnmounted,
     follow(next, nextSub) {
       if (life === 'over') {
         life = 'unmounted'
@@ -74,17 +75,14 @@ export function holdSource(
     },
     mount() {
       life = 'mounted'
-      onMount()
+      onMount?.()
       const unsubscribe = source.subscribe(fetchFirst)
       fetchFirst()
       return () => {
         unsubscribe()
         life = 'unmounted'
-        if (own)
-          queueMicrotask(() => {
-            // StrictMode and Fast Refresh mount again at once.
-            if (life === 'unmounted') end()
-          })
+        // Later: StrictMode and Fast Refresh mount again at once.
+        if (onMount) queueMicrotask(end)
       }
     },
     end,

@@ -2,18 +2,21 @@ import { createTokenSource, type TokenSourceOptions } from 'weavy-token'
 import { type HeldSource, holdSource } from './held-source.js'
 import { lateOptions } from './late-options.js'
 
-/** How long a source waits for its provider to be mounted. */
+/** How long a source that was asked for a token waits for its provider to be mounted. */
 const UNMOUNTED_MS = 60_000
 /** How many answers may come for a render that was thrown away. */
 const MAX_IN_VAIN = 3
 
 /**
- * Sources of providers that were rendered and not committed yet, with the options that they were made of.
+ * Sources of providers that were rendered and not mounted yet, with the options that they were made of.
  *
  * React throws a first render away when a child suspends and nothing between the two catches it, and renders the
  * provider anew for its next try. With a new source each time, a child that waits for a token would wait for ever.
+ *
+ * Only for one that was asked while a child rendered. What nobody asks holds nothing that has to be closed, and is not
+ * another's: React may commit providers that are rendered beside each other long before it shows them.
  */
-const uncommitted = new Map<HeldSource, OwnOptions>()
+const unmounted = new Map<HeldSource, OwnOptions>()
 
 /** What a provider makes a source of. */
 export interface OwnOptions extends Omit<TokenSourceOptions, 'tokenUrl'> {
@@ -38,11 +41,11 @@ const pending = {
 export function ownSource(options: OwnOptions): HeldSource {
   const { tokenUrl, user } = options
   let inVain = 0
-  for (const [held, earlier] of uncommitted) {
-    if (isSame(earlier, options)) return held
+  for (const [held, earlier] of unmounted) {
     const { status } = held.source.getState()
-    const isAnswered = status !== 'empty' && status !== 'fetching'
-    if (isAnswered && earlier.tokenUrl === tokenUrl && Object.is(earlier.user, user)) inVain += 1
+    if (status === 'empty' || held.isOwned()) continue
+    if (isSame(earlier, options)) return held
+    if (status !== 'fetching' && earlier.tokenUrl === tokenUrl && Object.is(earlier.user, user)) inVain += 1
   }
   if (inVain >= MAX_IN_VAIN)
     throw new Error(
@@ -55,17 +58,28 @@ export function ownSource(options: OwnOptions): HeldSource {
   )
   let timer: ReturnType<typeof setTimeout> | undefined
   const forget = () => {
-    uncommitted.delete(held)
+    clearTimeout(timer)
+    unmounted.delete(held)
   }
-  const held = holdSource(source, latest, true, forget, () => clearTimeout(timer))
+  const held = holdSource(source, latest, forget)
   // On a server nothing is mounted, and the next render may be another user's.
   if (typeof window === 'undefined') return held
-  timer = setTimeout(() => {
-    forget()
-    held.end()
-  }, UNMOUNTED_MS)
-  // In Node, where components are tested, it keeps no process.
-  Object(timer).unref?.()
-  uncommitted.set(held, options)
+  const keep = () => {
+    if (held.isUnmounted()) {
+      if (source.getState().status === 'empty') return forget()
+      timer = setTimeout(() => {
+        forget()
+        held.end()
+      }, UNMOUNTED_MS)
+      // In Node, where components are tested, it keeps no process.
+      Object(timer).unref?.()
+      unmounted.set(held, options)
+    }
+    stop()
+  }
+  const stop = source.subscribe(keep)
+  // The next try may come without a pause.
+  unmounted.set(held, options)
+  queueMicrotask(keep)
   return held
 }

@@ -60,12 +60,21 @@ export function WeavyTokenProvider(props: WeavyTokenProviderProps): ReactElement
   const [round, nextRound] = useReducer((rounds: number) => rounds + 1, 0)
   // biome-ignore lint/correctness/useExhaustiveDependencies: only these make another source
   const held = useMemo(
-    () => (given ? holdSource(given, { current: options }, false) : ownSource(options)),
+    () => (given ? holdSource(given, { current: options }) : ownSource(options)),
     [given, tokenUrl, round],
   )
 
   useInsertionEffect(() => {
-    if (held.isOf(nextRound)) held.latest.current = options
+    if (held.isOf(nextRound)) {
+      held.latest.current = options
+      return
+    }
+    // A hidden tree has no other effect, and React allows no update in this one.
+    let isCurrent = true
+    queueMicrotask(() => isCurrent && nextRound())
+    return () => {
+      isCurrent = false
+    }
   })
   // Another provider with the same options may have been quicker.
   useEffect(() => (held.isOf(nextRound) ? held.mount() : nextRound()), [held])

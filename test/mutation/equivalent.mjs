@@ -256,13 +256,6 @@ export const EQUIVALENT = [
   {
     file: 'src/react/held-source.ts',
     code: "'unmounted'",
-    on: "let life: 'unmounted' | 'mounted' | 'over' = 'unmounted'",
-    becomes: '""',
-    why: 'A life that is neither mounted nor over.',
-  },
-  {
-    file: 'src/react/held-source.ts',
-    code: "'unmounted'",
     on: "life = 'unmounted'",
     becomes: '""',
     why: 'Where it follows the end, it is a life that is neither mounted nor over.',

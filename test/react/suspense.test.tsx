@@ -9,9 +9,9 @@ import {
   useLayoutEffect,
   useState,
 } from 'react'
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { FetchToken, TokenSource } from 'weavy-token'
-import { useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
+import { useWeavyConnection, useWeavyToken, WeavyTokenProvider } from 'weavy-token/react'
 import { ownSource } from '../../src/react/own-source.js'
 import {
   allowComplaints,
@@ -19,6 +19,7 @@ import {
   Boundary,
   createBroker,
   createProbe,
+  HOUR_S,
   settle,
   watchTests,
 } from './harness.js'
@@ -180,6 +181,32 @@ test('two providers with the same options have a source each', async () => {
   expect(tokens).not.toContain(undefined)
 })
 
+test.each(['a', null])('also when their children ask while they render: %s', async (user) => {
+  const broker = createBroker()
+  const probes = [createProbe(), createProbe()]
+  const Asks = () => {
+    useWeavyToken()
+      .getToken()
+      .catch(() => {})
+    return null
+  }
+  render(
+    probes.map(({ Probe }, n) => (
+      // biome-ignore lint/suspicious/noArrayIndexKey: they never move
+      <WeavyTokenProvider key={n} fetchToken={broker} user={user}>
+        <Asks />
+        <Probe />
+      </WeavyTokenProvider>
+    )),
+  )
+  const sources = () => probes.map(({ last }) => last.source)
+  const before = sources()
+  expect(new Set(before).size).toBe(2)
+  await answered()
+  expect(sources()).toEqual(before)
+  expect(broker).toHaveBeenCalledTimes(user ? 2 : 0)
+})
+
 const { Activity } = React
 test.skipIf(!Activity)(
   'children of an <Activity> that is shown again get a token in their first effect',
@@ -287,6 +314,169 @@ test.skipIf(!Activity)(
   },
 )
 
+describe.skipIf(!Activity)('panels that are rendered while hidden, all alike', () => {
+  const broker = vi.fn<FetchToken>()
+  const weavy = () => ({ tokenFactory: undefined, getToken: async () => 'wyu_own' })
+  beforeEach(() => {
+    let count = 0
+    broker.mockReset().mockImplementation(async ({ user }) => {
+      count += 1
+      return { access_token: `wyu_${user}${count}`, expires_in: HOUR_S }
+    })
+  })
+
+  /** Panels whose children do at once what they can, and the sources that their effects meet. */
+  function createPanels(count: number) {
+    const panels = Array.from({ length: count }, () => ({
+      met: new Set<TokenSource>(),
+      got: new Set<string>(),
+      weavy: weavy(),
+    }))
+    type Panel = (typeof panels)[number]
+    const Chat = ({ panel, user }: { panel: Panel; user: string | null }) => {
+      const { getToken, source } = useWeavyToken()
+      useWeavyConnection(panel.weavy)
+      useLayoutEffect(() => {
+        panel.met.add(source)
+      }, [panel, source])
+      useEffect(() => {
+        const note = (label: string, token: Promise<string>) =>
+          token.then(
+            (value) => panel.got.add(`${user} ${label} ${value}`),
+            ({ code }) => panel.got.add(`${user} ${label} ${code}`),
+          )
+        void note('asked', getToken())
+        void note('weavy', panel.weavy.getToken())
+      }, [getToken, user, panel])
+      return null
+    }
+    const { rerender } = render(null)
+    return {
+      panels,
+      show: (shown: number[], user: string | null, there = panels) =>
+        act(async () =>
+          rerender(
+            panels.map((panel, n) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: they never move
+              <Activity key={n} mode={shown.includes(n) ? 'visible' : 'hidden'}>
+                <Suspense fallback="waiting">
+                  {there.includes(panel) && (
+                    <WeavyTokenProvider fetchToken={broker} user={user}>
+                      <Chat panel={panel} user={user} />
+                    </WeavyTokenProvider>
+                  )}
+                </Suspense>
+              </Activity>
+            )),
+          ),
+        ),
+    }
+  }
+
+  test.each([
+    [0, 'alice'],
+    [0, 'bob'],
+    [2 * MINUTE, 'alice'],
+    [2 * MINUTE, 'bob'],
+  ])('the second is shown alone, after %i ms, to %s', async (ms, user) => {
+    const { panels, show } = createPanels(2)
+    await show([], 'alice')
+    expect(vi.getTimerCount()).toBe(0)
+    await settle(ms)
+    await show([], user)
+    await show([1], user)
+    await settle()
+    expect(panels.map(({ got }) => [...got])).toEqual([
+      [],
+      [`${user} asked wyu_${user}1`, `${user} weavy wyu_${user}1`],
+    ])
+  })
+
+  test('the second stays when the first has gone', async () => {
+    const { panels, show } = createPanels(2)
+    await show([], 'alice')
+    await show([], 'alice', panels.slice(1))
+    await settle(2 * MINUTE)
+    await show([1], 'bob', panels.slice(1))
+    await settle()
+    expect([...(panels[1]?.got ?? [])]).toEqual(['bob asked wyu_bob1', 'bob weavy wyu_bob1'])
+  })
+
+  test.each(['alice', null])('no effect meets the source of another: %s', async (user) => {
+    const { panels, show } = createPanels(3)
+    await show([], user)
+    await show([0, 1], user)
+    await show([0, 1, 2], user)
+    expect(panels.map(({ met }) => met.size)).toEqual([1, 1, 1])
+    expect(new Set(panels.flatMap(({ met }) => [...met])).size).toBe(3)
+    await show([], user)
+  })
+
+  test('nor where both waited for a token behind one boundary', async () => {
+    const Chat = createChat()
+    const met: TokenSource[] = []
+    const Effect = () => {
+      const { source } = useWeavyToken()
+      useLayoutEffect(() => {
+        met.push(source)
+      }, [source])
+      return null
+    }
+    const app = (mode: 'hidden' | 'visible') => (
+      <Activity mode={mode}>
+        <Waiting>
+          {[1, 2].map((key) => (
+            <WeavyTokenProvider key={key} fetchToken={broker} user="alice">
+              <Chat />
+              <Effect />
+            </WeavyTokenProvider>
+          ))}
+        </Waiting>
+      </Activity>
+    )
+    const { rerender } = await renderSuspended(app('hidden'))
+    await settle(1000)
+    await act(async () => rerender(app('visible')))
+    await settle(1000)
+    expect(screen.getAllByText(/^chat with/)).toHaveLength(2)
+    expect(met).toHaveLength(2)
+    expect(new Set(met).size).toBe(2)
+    expect(broker.mock.calls.length).toBeLessThanOrEqual(2)
+  })
+
+  test.each(['first', 'later'])(
+    'one that was asked in its %s render is closed after a minute, and opened again',
+    async (when) => {
+      const probe = createProbe()
+      const Asks = ({ asks }: { asks: boolean }) => {
+        const { getToken } = useWeavyToken()
+        if (asks) getToken().catch(() => {})
+        return <probe.Probe />
+      }
+      const app = (mode: 'hidden' | 'visible', asks = true) => (
+        <Activity mode={mode}>
+          <WeavyTokenProvider fetchToken={broker} user="alice">
+            <Asks asks={asks} />
+          </WeavyTokenProvider>
+        </Activity>
+      )
+      const { rerender } = render(app('hidden', when === 'first'))
+      if (when === 'later') {
+        await settle(2 * MINUTE)
+        rerender(app('hidden'))
+      }
+      await settle(MINUTE - 1)
+      expect(await probe.last.getToken()).toBe('wyu_alice1')
+      await settle(1)
+      expect(vi.getTimerCount()).toBe(0)
+      await expect(probe.last.getToken()).rejects.toMatchObject({ code: 'closed' })
+      rerender(app('visible'))
+      await settle()
+      expect(probe.last.token).toBe('wyu_alice2')
+    },
+  )
+})
+
 describe('sources whose providers have not been committed', () => {
   const ready = async (tokenUrl: string) => {
     const held = ownSource({ tokenUrl, fetch: async () => Response.json({ access_token: 'wyu_1' }) })
@@ -314,10 +504,21 @@ describe('sources whose providers have not been committed', () => {
     expect(make).toThrow(/Put a <Suspense> between the two/)
   })
 
+  test('close after a minute when nobody is signed in, too', async () => {
+    const held = ownSource({ fetchToken: createBroker(), user: null })
+    await settle(60_000 - 1)
+    expect(ownSource({ ...held.latest.current })).toBe(held)
+    await settle(1)
+    await expect(held.source.getToken()).rejects.toMatchObject({ code: 'closed' })
+  })
+
   test('close after a minute, also where timers are numbers', async () => {
     const { setTimeout } = globalThis
     vi.stubGlobal('setTimeout', (...args: Parameters<typeof setTimeout>) => Number(setTimeout(...args)))
-    const held = make()
+    const held = ownSource({ fetchToken: createBroker() })
+    const waiting = expect(held.source.getToken()).resolves.toBe('wyu_1')
+    await answered()
+    await waiting
     vi.unstubAllGlobals()
     await settle(60_000)
     await expect(held.source.getToken()).rejects.toMatchObject({ code: 'closed' })
