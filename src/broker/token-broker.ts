@@ -18,7 +18,7 @@ import { guardStore } from './store.js'
 import { isControlFlow, thrownProblem } from './thrown.js'
 import { createTokenRecords } from './token-records.js'
 import { checkUid, InvalidUidError } from './uid.js'
-import { createUserTokens } from './user-tokens.js'
+import { createUserTokens, type Outcome, tooLate } from './user-tokens.js'
 import { createWeavyApi } from './weavy-api.js'
 import { type Budget, createBudget, isThenable, TimeoutError } from './within.js'
 
@@ -148,11 +148,18 @@ export function createTokenBroker<Context = unknown>(
 
   async function tokenOf(found: SignedInUser, ask: Ask, budget: Budget, began: number): Promise<BrokerToken> {
     const { uid, sub, profile } = found
-    const work = budget.within(REQUEST_TIMEOUT_MS, tokens.get(uid, profile, ask))
-    const { record, how, called } = isThenable(work) ? await work : work
+    const get = (wanted: Ask) => budget.within(REQUEST_TIMEOUT_MS, tokens.get(uid, profile, wanted))
+    const remains = ({ record }: Outcome) => remainingMs(record, Date.now())
+    const work = get(ask)
+    let outcome = isThenable(work) ? await work : work
     if (syncProfile) await profiles(uid, profile, budget)
+    // The store or the profile took what was left of its life.
+    if (remains(outcome) <= 0) outcome = await get(ANY)
+    const leftMs = remains(outcome)
+    if (leftMs <= 0) throw tooLate()
+    const { record, how, called } = outcome
     answered(how, called, began)
-    const seconds = Math.max(1, Math.floor(remainingMs(record, Date.now()) / 1000))
+    const seconds = Math.max(1, Math.floor(leftMs / 1000))
     return { access_token: record.token, expires_in: seconds, sub: sub ?? subOfOwner(record.owner) }
   }
 

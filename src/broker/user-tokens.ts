@@ -83,7 +83,7 @@ export function createUserTokens(
     flight.isAnswered = true
     const now = Date.now()
     if (remainingMs({ issuedAt, lifetimeMs }, now) <= 0) {
-      throw new Problem('weavy_timeout', 'Issuing a token failed: it took longer than the token lives.')
+      throw tooLate()
     }
     // Weavy may give the same token again; then nothing was replaced.
     const own = digest(token)
@@ -208,6 +208,10 @@ export function createUserTokens(
 }
 
 const reused = (record: TokenRecord): Outcome => ({ record, how: 'reused', called: false })
+
+/** The problem with a token that died before it could be the answer. */
+export const tooLate = () =>
+  new Problem('weavy_timeout', 'Issuing a token failed: it took longer than the token lives.')
 
 function tooOften({ ms }: { ms: number }): Problem {
   return new Problem('replaced_too_often', undefined, { 'Retry-After': String(Math.ceil(ms / 1000)) })
