@@ -149,7 +149,9 @@ export function createTokenBroker<Context = unknown>(
   async function tokenOf(found: SignedInUser, ask: Ask, budget: Budget, began: number): Promise<BrokerToken> {
     const { uid, sub, profile } = found
     const get = (wanted: Ask) => budget.within(REQUEST_TIMEOUT_MS, tokens.get(uid, profile, wanted))
-    const remains = ({ record }: Outcome) => remainingMs(record, Date.now())
+    // A call that another broker began may have asked for a longer life.
+    const remains = ({ record: { issuedAt, lifetimeMs } }: Outcome) =>
+      remainingMs({ issuedAt, lifetimeMs: Math.min(lifetimeMs, expiresIn * 1000) }, Date.now())
     const work = get(ask)
     let outcome = isThenable(work) ? await work : work
     if (syncProfile) await profiles(uid, profile, budget)

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { TokenStore } from '../../src/broker/index.js'
+import { createTokenBroker, type TokenStore } from '../../src/broker/index.js'
 import { FLIGHT_TIMEOUT_MS } from '../../src/broker/user-tokens.js'
 import { createDeferred } from '../deferred.js'
 import { settle } from '../settle.js'
 import { ask, askForNewToken, askForToken, createTestBroker, generationKey, recordKey } from './ask.js'
+import { API_KEY, WEAVY_URL } from './scripted-weavy.js'
 
 afterEach(() => vi.useRealTimers())
 
@@ -54,6 +55,25 @@ describe('requests at the same time', () => {
     expect(posts).toHaveLength(1)
     posts[0]?.()
     expect(await Promise.all(replies)).toEqual(Array(4).fill('wyu_1'))
+  })
+
+  test('of brokers with different expiresIn cost one call, and each tells a life that it would ask for', async () => {
+    const posts: (() => void)[] = []
+    const fetch = () =>
+      new Promise<Response>((resolve) => {
+        posts.push(() => resolve(Response.json({ access_token: 'wyu_1', expires_in: 3600 })))
+      })
+    const { broker: long } = createTestBroker({ fetch, expiresIn: 3600 })
+    const options = { weavyUrl: WEAVY_URL, apiKey: API_KEY, user: () => ({ uid: 'u256' }) }
+    const short = createTokenBroker({ ...options, fetch, expiresIn: 60 })
+    const replies = [ask(long), ask(short)]
+    await settle()
+    expect(posts).toHaveLength(1)
+    posts[0]?.()
+    const [one, other] = await Promise.all(replies)
+    expect(one?.body.expires_in).toBeGreaterThan(3500)
+    expect(other?.body).toMatchObject({ access_token: 'wyu_1' })
+    expect(other?.body.expires_in).toBeLessThanOrEqual(60)
   })
 
   test('cost one call also when the store reads slowly', async () => {
