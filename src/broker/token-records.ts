@@ -202,7 +202,7 @@ export function createTokenRecords(
       const value = store.get(recordKey(owner))
       const word = store.get(generationKey(owner))
       const together = (value: unknown, word: unknown) => {
-        const isNobodysWord = value === undefined && word === undefined && store.isFailing()
+        const isNobodysWord = (value ?? word ?? null) === null && store.isFailing()
         return isNobodysWord
           ? combine(owner, key, began, UNAVAILABLE, UNAVAILABLE)
           : combine(owner, key, began, value, word)

@@ -131,15 +131,19 @@ describe('what this process remembers', () => {
     expect(await read()).toEqual({ record: undefined, generation: null, seen: undefined })
   })
 
-  test('holds while a client that swallows errors says that there is nothing', async () => {
-    const { entries, state, read, write } = createStage()
-    await write(recordOf())
-    entries.clear()
-    state.isFailing = true
-    expect(tokenOf(await read())).toBe('wyu_1')
-    state.isFailing = false
-    expect(tokenOf(await read())).toBeUndefined()
-  })
+  test.each([undefined, null])(
+    'holds while a client that swallows errors says that there is %s',
+    async (nothing) => {
+      const { entries, state, answers, read, write } = createStage()
+      await write(recordOf())
+      entries.clear()
+      answers.get = () => nothing
+      state.isFailing = true
+      expect(tokenOf(await read())).toBe('wyu_1')
+      state.isFailing = false
+      expect(tokenOf(await read())).toBeUndefined()
+    },
+  )
 })
 
 describe('what the store says', () => {
