@@ -5,6 +5,11 @@ import { TimeoutError, within } from './within.js'
 /** So much of an answer is read, unpacked. A token has some hundred bytes. */
 export const MAX_ANSWER_BYTES = 64 * 1024
 
+/** So often a request that got no answer is sent again. */
+const MAX_LOSSES = 2
+/** So often one is that was answered with a conflict. */
+const MAX_CONFLICTS = 1
+
 /** One request to Weavy. */
 export interface Exchange {
   /** For the log: what did not work. */
@@ -41,7 +46,7 @@ async function readText(response: Response): Promise<string | undefined> {
  *
  * A request that got no answer at all is sent again, twice at most: a kept connection dies as it is used again whenever a
  * server or a proxy closes it in the same moment, and the next one may die so, too. One that Weavy answers with a conflict
- * is sent once more: another process has created the user. Both calls to Weavy may be made more than once.
+ * is sent once more, whatever was lost: another process has created the user. Both calls to Weavy may be made more than once.
  *
  * @throws {Problem} for everything else than a success
  */
@@ -65,19 +70,22 @@ export async function exchange(fetch: typeof globalThis.fetch, request: Exchange
     })
 
   async function sendAgain(): Promise<Response> {
-    try {
-      const response = await send()
-      if (response.status !== 409) return response
-      response.body?.cancel().catch(() => {})
-    } catch (error) {
-      if (signal.aborted) throw error
+    let losses = 0
+    let conflicts = 0
+    let init: RequestInit | undefined
+    for (;;) {
+      try {
+        const response = await send(init)
+        if (response.status !== 409 || conflicts === MAX_CONFLICTS) return response
+        conflicts += 1
+        response.body?.cancel().catch(() => {})
+      } catch (error) {
+        if (signal.aborted || losses === MAX_LOSSES) throw error
+        losses += 1
+      }
+      // Bun takes a new connection then; Node has dropped the one that died.
+      init = { keepalive: false }
     }
-    // Bun takes a new connection then; Node has dropped the one that died.
-    const resend = () => send({ keepalive: false })
-    return resend().catch((error) => {
-      if (signal.aborted) throw error
-      return resend()
-    })
   }
 
   async function converse() {

@@ -110,6 +110,25 @@ describe('a conflict', () => {
     expect(lines).toEqual([])
   })
 
+  test('is tried once more also after requests that got no answer, which count by themselves', async () => {
+    const lose = () => Promise.reject(new TypeError('fetch failed'))
+    const fetch = vi
+      .fn<typeof globalThis.fetch>(async () => Response.json({ access_token: 'wyu_1', expires_in: 60 }))
+      .mockImplementationOnce(lose)
+      .mockImplementationOnce(lose)
+      .mockImplementationOnce(async () => new Response(null, { status: 409 }))
+    expect(await askForToken(createTestBroker({ fetch }).broker)).toBe('wyu_1')
+    expect(fetch.mock.calls.map(([, init]) => init?.keepalive)).toEqual([undefined, false, false, false])
+  })
+
+  test('before requests that got no answer takes none of their tries', async () => {
+    const fetch = vi
+      .fn<typeof globalThis.fetch>(() => Promise.reject(new TypeError('fetch failed')))
+      .mockImplementationOnce(async () => new Response('{}', { status: 409 }))
+    expect((await ask(createTestBroker({ fetch }).broker)).status).toBe(503)
+    expect(fetch).toHaveBeenCalledTimes(4)
+  })
+
   test('that stays is told to the operator', async () => {
     weavy.next(...Array(2).fill(() => new Response(null, { status: 409 })))
     const { broker, lines } = createTestBroker()

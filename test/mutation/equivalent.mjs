@@ -331,12 +331,6 @@ export const EQUIVALENT = [
   },
   {
     file: 'src/broker/exchange.ts',
-    code: 'response.body?.cancel',
-    becomes: 'response.body.cancel',
-    why: 'What that throws without a body is caught below, and the request sent again as it would be.',
-  },
-  {
-    file: 'src/broker/exchange.ts',
     code: 'true',
     becomes: 'false',
     why: 'What is read of an answer is ASCII, and a broken character elsewhere keeps its JSON whole.',
