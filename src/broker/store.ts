@@ -105,6 +105,8 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
 
   function noteResult(operation: keyof TokenStore, result: unknown): unknown {
     if (operation === 'set' && result === false) return noteFailure(operation, 'returned false')
+    if (operation === 'lease' && typeof result !== 'boolean')
+      return noteFailure(operation, 'neither true nor false')
     // Until it is read back, a set proves nothing; nor does a lease that is not given.
     const isProof = operation !== 'set' && !(operation === 'lease' && result === false)
     if (isProof || isHanging) noteSuccess(operation)
@@ -163,7 +165,7 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
         const result = await attempt('lease', () => store.lease?.(key, ttlMs))
         const isDoubtful = isLate || failing.has('lease')
         if (result === false && isDoubtful) return noteFailure('lease', 'taken for too long')
-        return typeof result === 'boolean' ? result : UNAVAILABLE
+        return result as boolean | typeof UNAVAILABLE
       },
     }),
   }

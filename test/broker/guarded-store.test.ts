@@ -111,10 +111,23 @@ describe('a lease', () => {
     expect(await guard.lease?.('a', 1000, false)).toBe(true)
     store.lease?.mockReturnValueOnce(false)
     expect(await guard.lease?.('a', 1000, false)).toBe(false)
-    store.lease?.mockReturnValueOnce('OK')
-    expect(await guard.lease?.('a', 1000, false)).toBe(UNAVAILABLE)
     expect(guard.isFailing()).toBe(false)
   })
+
+  test.each(['OK', null, undefined, 1])(
+    'of which the store says %s is a failure, told once until one is given',
+    async (answer) => {
+      const { guard, store, lines } = createStage(true)
+      store.lease?.mockReturnValueOnce(answer).mockReturnValueOnce(answer)
+      for (let n = 0; n < 2; n++) {
+        expect(await guard.lease?.('a', 1000, false)).toBe(UNAVAILABLE)
+        await guard.get('a')
+        expect(guard.isFailing()).toBe(true)
+      }
+      expect(await guard.lease?.('a', 1000, false)).toBe(true)
+      expect(lines).toEqual([failed('lease: neither true nor false'), works])
+    },
+  )
 
   test('that is given late is given, and one that somebody has for too long is a failure', async () => {
     const { guard, store, lines } = createStage(true)
