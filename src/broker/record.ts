@@ -1,4 +1,5 @@
 import { isUserToken, leadMs } from '../wire.js'
+import { safely } from './safely.js'
 
 /** What is known of one user's token, as it lies in the store: plain JSON. Instants are epoch milliseconds, because processes share them. */
 export interface TokenRecord {
@@ -30,13 +31,7 @@ const isFiniteNumber = (value: unknown): value is number => Number.isFinite(valu
 const isDigests = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length <= MAX_REFUSED && value.every((entry) => typeof entry === 'string')
 
-/**
- * What a store holds may be foreign, of another version, or broken: anything unexpected counts as missing, and so does what
- * belongs to another user.
- *
- * @param maxLifetimeMs what the app asks for now: a life that was longer when the token was issued is cut
- */
-export function parseRecord(value: unknown, owner: string, maxLifetimeMs: number): TokenRecord | undefined {
+function parse(value: unknown, owner: string, maxLifetimeMs: number): TokenRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const record = value as { [Field in keyof TokenRecord]: unknown }
   const { key, generation, version, token, issuedAt, lifetimeMs, replacedAt, refused, paidUntil } = record
@@ -59,6 +54,15 @@ export function parseRecord(value: unknown, owner: string, maxLifetimeMs: number
     paidUntil,
   }
 }
+
+/**
+ * What a store holds may be foreign, of another version, or broken: anything unexpected counts as missing, a getter that throws
+ * as well, and so does what belongs to another user.
+ *
+ * @param maxLifetimeMs what the app asks for now: a life that was longer when the token was issued is cut
+ */
+export const parseRecord = (value: unknown, owner: string, maxLifetimeMs: number): TokenRecord | undefined =>
+  safely(() => parse(value, owner, maxLifetimeMs), undefined)
 
 type Life = Pick<TokenRecord, 'issuedAt' | 'lifetimeMs'>
 

@@ -115,7 +115,8 @@ export function createTokenRecords(
       const token = parseRecord(value, record.owner, maxLifetimeMs)?.token
       return token !== undefined && (token === record.token || token !== seen)
     }
-    return store.set(recordKey(record.owner), record, keptMs(record), { isThere })
+    // A copy: some stores change what they are given.
+    return store.set(recordKey(record.owner), structuredClone(record), keptMs(record), { isThere })
   }
 
   function tryAgain(known: Known, seen: string | undefined) {

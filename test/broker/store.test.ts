@@ -315,6 +315,29 @@ describe('a store that hangs', () => {
   })
 })
 
+test.each(['owner', 'token', 'refused'])(
+  'a store gives a record whose %s cannot be read: that is none',
+  async (field) => {
+    const entries = new Map<string, unknown>()
+    const store: TokenStore = {
+      get: (key) => entries.get(key),
+      set: (key, value) => void entries.set(key, value),
+      delete: (key) => entries.delete(key),
+    }
+    const { broker, lines } = createTestBroker({ store, fetch: createWeavyFetch() })
+    await ask(broker)
+    const record = { ...(entries.get(recordKey()) as object) }
+    Object.defineProperty(record, field, {
+      get() {
+        throw new Error('secret')
+      },
+    })
+    entries.set(recordKey(), record)
+    expect(await askForToken(broker)).toBe('wyu_2')
+    expect(lines).toEqual([])
+  },
+)
+
 describe('what a store is given', () => {
   test('plain JSON, and a whole number of milliseconds that ends where reuse does', async () => {
     const set = vi.fn()
@@ -335,6 +358,22 @@ describe('what a store is given', () => {
       paidUntil: 0,
     })
     expect(ttlMs).toBe(3_540_000)
+  })
+
+  test('a copy: a store that changes its value in place does not change the answer', async () => {
+    const entries = new Map<string, unknown>()
+    const { broker } = createTestBroker({
+      store: {
+        get: (key) => entries.get(key),
+        set(key, value) {
+          if (typeof value === 'object') Object.assign(value as object, { token: 'wyu_sealed' })
+          entries.set(key, value)
+        },
+        delete: (key) => entries.delete(key),
+      },
+      fetch: createWeavyFetch(),
+    })
+    expect(await askForToken(broker)).toBe('wyu_1')
   })
 
   test('nothing that is over at once: Keyv takes 0 for ever', async () => {
