@@ -1,5 +1,6 @@
-/** What was thrown and where, for the log. Never its message: that is the app's, and may quote a cookie or a user. */
-export function describeError(error: unknown): string {
+import { safely } from './safely.js'
+
+function describe(error: unknown): string {
   if (!(error instanceof Error)) return `a value that is no Error (${typeof error})`
   const name = /^\w{1,60}$/.test(error.name) ? error.name : 'Error'
   const stack = String(error.stack)
@@ -9,3 +10,10 @@ export function describeError(error: unknown): string {
   const frame = frames.find((line) => /^\s+at \S/.test(line))
   return frame ? `${name} ${frame.trim()}` : name
 }
+
+/**
+ * What was thrown and where, for the log. Never its message: that is the app's, and may quote a cookie or a user. Never throws,
+ * whatever it is.
+ */
+export const describeError = (error: unknown): string =>
+  safely(() => describe(error), 'a value that cannot be read')

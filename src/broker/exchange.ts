@@ -1,4 +1,5 @@
 import { Problem } from './problem.js'
+import { isA } from './safely.js'
 import { refusal, tooLarge, unreachable } from './weavy-failure.js'
 import { TimeoutError, within } from './within.js'
 
@@ -101,8 +102,8 @@ export async function exchange(fetch: typeof globalThis.fetch, request: Exchange
   } catch (error) {
     // Also frees the connection of an answer whose body nobody reads.
     controller.abort()
-    if (error instanceof Problem) throw error
-    if (!(error instanceof TimeoutError)) throw unreachable(failed, error)
+    if (isA(error, Problem)) throw error
+    if (!isA(error, TimeoutError)) throw unreachable(failed, error)
     throw new Problem('weavy_timeout', `${failed}: Weavy did not answer within ${timeoutMs} ms.`)
   }
 }

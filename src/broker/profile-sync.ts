@@ -3,6 +3,7 @@ import { Problem } from './problem.js'
 import { sharesFlights } from './process-memory.js'
 import type { Profile } from './profile.js'
 import type { Report } from './report.js'
+import { isA } from './safely.js'
 import { type GuardedStore, type TokenStore, UNAVAILABLE } from './store.js'
 import type { WeavyApi } from './weavy-api.js'
 import { type Budget, TimeoutError } from './within.js'
@@ -74,7 +75,7 @@ export function createProfileSync(
 
   function note(uid: string, error: unknown) {
     flights.delete(uid)
-    if (error instanceof TimeoutError)
+    if (isA(error, TimeoutError))
       report('Updating a profile took too long: the token was sent without waiting.')
     else report('Updating a profile failed. Check that what user() returns can be written as JSON.')
   }

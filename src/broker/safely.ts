@@ -6,3 +6,8 @@ export function safely<T>(read: () => T, otherwise: T): T {
     return otherwise
   }
 }
+
+/** `instanceof`, also of a proxy that was revoked, which is nothing. */
+export function isA<T>(value: unknown, type: new (...args: never[]) => T): value is T {
+  return safely(() => value instanceof type, false)
+}

@@ -1,5 +1,6 @@
 import { Problem } from './problem.js'
 import type { Profile } from './profile.js'
+import { isA } from './safely.js'
 import { isControlFlow, thrownProblem, thrownResponse } from './thrown.js'
 import { checkUid } from './uid.js'
 import { type Budget, TimeoutError } from './within.js'
@@ -54,7 +55,7 @@ export async function signedInUser(
     if (!found) throw new Problem('not_signed_in')
     return readUser(found, pickProfile)
   } catch (error) {
-    if (error instanceof TimeoutError) {
+    if (isA(error, TimeoutError)) {
       throw new Problem('user_timeout', `user() did not settle within ${USER_TIMEOUT_MS} ms.`)
     }
     if (isControlFlow(error)) throw error

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { isA } from './safely.js'
 import { isThenable, TimeoutError, within } from './within.js'
 
 /** How long a request waits for the store. */
@@ -114,7 +115,7 @@ export function guardStore(store: TokenStore, log: (line: string) => void): Guar
   }
 
   function noteError(operation: keyof TokenStore, error: unknown): typeof UNAVAILABLE {
-    const isTimeout = error instanceof TimeoutError
+    const isTimeout = isA(error, TimeoutError)
     if (isTimeout) {
       isHanging = true
       restsUntil = performance.now() + STORE_REST_MS

@@ -1,5 +1,6 @@
 import { describeError } from './describe-error.js'
 import { Problem } from './problem.js'
+import { isA, safely } from './safely.js'
 import { InvalidUidError } from './uid.js'
 
 /** Responses of other realms and of adapters are no `instanceof Response`. */
@@ -14,17 +15,13 @@ function isResponse(value: unknown): value is Response {
  * @see https://nextjs.org/docs/app/api-reference/functions/unstable_rethrow
  */
 export function isControlFlow(error: unknown): boolean {
-  const { digest } = (error ?? {}) as { digest?: unknown }
+  const digest = safely(() => (error as { digest?: unknown }).digest, undefined)
   return typeof digest === 'string' && /^[A-Z]+(_[A-Z]+)+(;|$)/.test(digest)
 }
 
-/**
- * The answer that the app has thrown: a `Response`, an error of Hono that makes one, or SvelteKit's redirect.
- * `undefined` when it threw none.
- */
-export function thrownResponse(error: unknown): Response | undefined {
+function responseOf(error: unknown): Response | undefined {
   if (isResponse(error)) return error
-  const { getResponse, status, location } = (error ?? {}) as Record<string, unknown>
+  const { getResponse, status, location } = error as Record<string, unknown>
   if (typeof getResponse === 'function') {
     const response: unknown = getResponse.call(error)
     return isResponse(response) ? response : undefined
@@ -35,12 +32,25 @@ export function thrownResponse(error: unknown): Response | undefined {
     : undefined
 }
 
-/** What to answer when `user` threw an error: the status of errors that carry one (http-errors), where it is about the user. */
+/**
+ * The answer that the app has thrown: a `Response`, an error of Hono that makes one, or SvelteKit's redirect.
+ * `undefined` when it threw none.
+ */
+export const thrownResponse = (error: unknown): Response | undefined =>
+  safely(() => responseOf(error), undefined)
+
+/** The status of errors that carry one (http-errors). */
+function statusOf(error: unknown): unknown {
+  const { status, statusCode = status } = error as Record<string, unknown>
+  return statusCode
+}
+
+/** What to answer when `user` threw an error: its status, where that is about the user. */
 export function thrownProblem(error: unknown): Problem {
-  if (error instanceof Problem) return error
-  if (error instanceof InvalidUidError) return new Problem('invalid_user', error.message)
-  const { status, statusCode = status } = (error ?? {}) as Record<string, unknown>
-  if (statusCode === 401) return new Problem('not_signed_in')
-  if (statusCode === 403) return new Problem('user_not_allowed')
+  if (isA(error, Problem)) return error
+  if (isA(error, InvalidUidError)) return new Problem('invalid_user', error.message)
+  const status = safely(() => statusOf(error), undefined)
+  if (status === 401) return new Problem('not_signed_in')
+  if (status === 403) return new Problem('user_not_allowed')
   return new Problem('user_failed', `user() threw ${describeError(error)}`)
 }

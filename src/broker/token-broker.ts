@@ -13,6 +13,7 @@ import { createProfilePicker } from './profile.js'
 import { createProfileSync } from './profile-sync.js'
 import { remainingMs, subOfOwner } from './record.js'
 import { createReport } from './report.js'
+import { isA } from './safely.js'
 import { readUser, type SignedInUser, signedInUser } from './signed-in-user.js'
 import { guardStore } from './store.js'
 import { isControlFlow, thrownProblem } from './thrown.js'
@@ -187,8 +188,8 @@ export function createTokenBroker<Context = unknown>(
   }
 
   function problemOf(error: unknown): Problem {
-    if (error instanceof Problem) return error
-    if (error instanceof TimeoutError) {
+    if (isA(error, Problem)) return error
+    if (isA(error, TimeoutError)) {
       return new Problem('weavy_timeout', `A request was not answered within ${REQUEST_TIMEOUT_MS} ms.`)
     }
     return new Problem('broker_failed', `Unforeseen: ${describeError(error)}`)
@@ -242,7 +243,7 @@ export function createTokenBroker<Context = unknown>(
         const found = readUser(signedIn, pickProfile)
         return await tokenOf(found, refresh ? NEWER : ANY, createBudget(REQUEST_TIMEOUT_MS), began)
       } catch (error) {
-        const problem = problemOf(error instanceof InvalidUidError ? thrownProblem(error) : error)
+        const problem = problemOf(isA(error, InvalidUidError) ? thrownProblem(error) : error)
         reportOnce(problem)
         const failure = tokenError(problem)
         failed(problem.code, failure.status, began)

@@ -1,5 +1,6 @@
 import { retryAfterMs } from '../wire.js'
 import { Problem } from './problem.js'
+import { safely } from './safely.js'
 
 /** What a caller is told to wait when Weavy does not say, in seconds. */
 export const DEFAULT_RETRY_AFTER = 5
@@ -45,10 +46,14 @@ export function tooLarge(call: string, maxBytes: number): Problem {
   )
 }
 
+function codeOf(error: unknown): unknown {
+  const { cause, code } = error as { cause?: { code?: unknown } | null; code?: unknown }
+  return cause?.code ?? code
+}
+
 /** The problem with a request that got no answer. Of its error only a short system code, such as ECONNREFUSED, is kept. */
 export function unreachable(call: string, error: unknown): Problem {
-  const { cause, code: own } = (error ?? {}) as { cause?: { code?: unknown } | null; code?: unknown }
-  const code = cause?.code ?? own
+  const code = safely(() => codeOf(error), undefined)
   const reason = typeof code === 'string' && /^\w{1,40}$/.test(code) ? ` (${code})` : ''
   return new Problem('weavy_unavailable', `${call}: Weavy cannot be reached${reason}.`, retryAfter())
 }
