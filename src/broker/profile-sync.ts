@@ -5,7 +5,7 @@ import type { Profile } from './profile.js'
 import type { Report } from './report.js'
 import { isA } from './safely.js'
 import { type GuardedStore, type TokenStore, UNAVAILABLE } from './store.js'
-import type { WeavyApi } from './weavy-api.js'
+import type { Environment, WeavyApi } from './weavy-api.js'
 import { type Budget, TimeoutError } from './within.js'
 
 /** How long the broker remembers which profile it sent last. */
@@ -14,7 +14,12 @@ const PROFILE_MEMORY_MS = 7 * 24 * 60 * 60 * 1000
 export const PROFILE_SYNC_TIMEOUT_MS = 4_000
 
 /** Sends a profile to Weavy unless it is the one that was sent last. Never rejects: a token is worth more than a name. */
-export type ProfileSync = (uid: string, profile: Profile, budget: Budget) => Promise<void>
+export type ProfileSync = (
+  environment: Environment,
+  uid: string,
+  profile: Profile,
+  budget: Budget,
+) => Promise<void>
 
 /** What this process has sent last. */
 interface Sent {
@@ -34,19 +39,19 @@ export function createProfileSync(
   weavy: WeavyApi,
   store: GuardedStore | undefined,
   memory: TokenStore,
-  keyOf: (uid: string) => string,
+  keyOf: (environment: Environment, uid: string) => string,
   report: Report,
 ): ProfileSync {
   const flights = new Map<string, { digest: string; landed: Promise<void> }>()
 
-  async function send(uid: string, profile: Profile, digest: string) {
-    const key = keyOf(uid)
+  async function send(environment: Environment, uid: string, profile: Profile, digest: string) {
+    const key = keyOf(environment, uid)
     const stored = store ? await store.get(key) : UNAVAILABLE
     const sent = memory.get(key) as Sent | undefined
     const isOwnWord = stored === UNAVAILABLE || stored === sent?.stored
     if (stored === digest || (isOwnWord && sent?.digest === digest)) return
     try {
-      await weavy.upsertUser(uid, profile)
+      await weavy.upsertUser(environment, uid, profile)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       if (error.logLine !== undefined) report(error.logLine)
@@ -59,14 +64,14 @@ export function createProfileSync(
     memory.set(key, { digest, stored: isStored ? digest : stored }, PROFILE_MEMORY_MS)
   }
 
-  async function sync(uid: string, profile: Profile) {
+  async function sync(environment: Environment, uid: string, profile: Profile) {
     // The store is often shared and seldom meant for names and addresses, so it gets a digest.
     const digest = String(await digestOf(JSON.stringify(profile, sorted)))
     for (let flight = flights.get(uid); flight; flight = flights.get(uid)) {
       await flight.landed
       if (flight.digest === digest) return
     }
-    const landed = send(uid, profile, digest).finally(() => {
+    const landed = send(environment, uid, profile, digest).finally(() => {
       if (flights.get(uid)?.landed === landed) flights.delete(uid)
     })
     if (sharesFlights()) flights.set(uid, { digest, landed })
@@ -80,12 +85,12 @@ export function createProfileSync(
     else report('Updating a profile failed. Check that what user() returns can be written as JSON.')
   }
 
-  return async (uid, profile, budget) => {
+  return async (environment, uid, profile, budget) => {
     // Server code may know no more than the uid. That says nothing about a name.
     if (Object.keys(profile).length === 0) return
     // While profiles fail, a call that sees whether they work again holds nobody up.
     const isAwaited = weavy.takesProfiles(uid)
-    const synced = sync(uid, profile)
+    const synced = sync(environment, uid, profile)
     const noted = Promise.resolve(budget.within(PROFILE_SYNC_TIMEOUT_MS, synced)).catch((error) =>
       note(uid, error),
     )

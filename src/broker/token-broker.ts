@@ -20,7 +20,7 @@ import { isControlFlow, thrownProblem } from './thrown.js'
 import { createTokenRecords } from './token-records.js'
 import { checkUid, InvalidUidError } from './uid.js'
 import { createUserTokens, type Outcome, tooLate } from './user-tokens.js'
-import { createWeavyApi } from './weavy-api.js'
+import { createWeavyApi, type Environment } from './weavy-api.js'
 import { type Budget, createBudget, isThenable, TimeoutError } from './within.js'
 
 /** What a request takes at most, all its parts together. Below the 10 s after which a page gives up, so it learns the reason. */
@@ -128,13 +128,14 @@ export function createTokenBroker<Context = unknown>(
   const report = createReport(log)
   const pickProfile = createProfilePicker(profileFields, report)
   const access = createAccessPolicy(allowedOrigins, report, typeof options.allowedOrigins === 'function')
-  const weavy = createWeavyApi({ weavyUrl, apiKey, expiresIn, fetch }, report)
+  const weavy = createWeavyApi({ expiresIn, fetch }, report)
   const memory = processMemory()
   const guarded = store && guardStore(store, report)
   const records = createTokenRecords(guarded, memory, expiresIn * 1000)
-  const environment = () => ({ weavyUrl: weavyUrl(), apiKey: apiKey() })
-  const tokens = createUserTokens(weavy, records, memory.flights, environment)
-  const profileKeyOf = (uid: string) => `weavy-token-profile:${digest(`${weavyUrl()}/${uid}`)}`
+  const present = (): Environment => ({ weavyUrl: weavyUrl(), apiKey: apiKey() })
+  const tokens = createUserTokens(weavy, records, memory.flights)
+  const profileKeyOf = ({ weavyUrl }: Environment, uid: string) =>
+    `weavy-token-profile:${digest(`${weavyUrl}/${uid}`)}`
   const profiles = createProfileSync(weavy, guarded, memory.profiles, profileKeyOf, report)
   const { answered, failed } = createEvents(checked.onEvent, report)
 
@@ -149,13 +150,15 @@ export function createTokenBroker<Context = unknown>(
 
   async function tokenOf(found: SignedInUser, ask: Ask, budget: Budget, began: number): Promise<BrokerToken> {
     const { uid, sub, profile } = found
-    const get = (wanted: Ask) => budget.within(REQUEST_TIMEOUT_MS, tokens.get(uid, profile, wanted))
+    const environment = present()
+    const get = (wanted: Ask) =>
+      budget.within(REQUEST_TIMEOUT_MS, tokens.get(environment, uid, profile, wanted))
     // A call that another broker began may have asked for a longer life.
     const remains = ({ record: { issuedAt, lifetimeMs } }: Outcome) =>
       remainingMs({ issuedAt, lifetimeMs: Math.min(lifetimeMs, expiresIn * 1000) }, Date.now())
     const work = get(ask)
     let outcome = isThenable(work) ? await work : work
-    if (syncProfile) await profiles(uid, profile, budget)
+    if (syncProfile) await profiles(environment, uid, profile, budget)
     // The store or the profile took what was left of its life.
     if (remains(outcome) <= 0) outcome = await get(ANY)
     const leftMs = remains(outcome)
@@ -229,7 +232,7 @@ export function createTokenBroker<Context = unknown>(
     },
     async forget(uid) {
       try {
-        return await tokens.forget(checkUid(uid))
+        return await tokens.forget(present(), checkUid(uid))
       } catch (error) {
         const { message } = error instanceof InvalidUidError ? error : problemOf(error)
         report(`forget() did nothing. ${message}`)

@@ -7,7 +7,7 @@ import type { Profile } from './profile.js'
 import { remainingMs, type TokenRecord } from './record.js'
 import { STORE_TIMEOUT_MS } from './store.js'
 import type { Reading, TokenRecords } from './token-records.js'
-import type { WeavyApi } from './weavy-api.js'
+import type { Environment, WeavyApi } from './weavy-api.js'
 import { isThenable, TimeoutError, within } from './within.js'
 
 /** How long a request waits for a token. Below the 10 s after which a page gives up. */
@@ -30,9 +30,9 @@ export interface Outcome {
 
 export interface UserTokens {
   /** What is stored, if that is what was asked for; else what Weavy gives, with one call at a time for a user. */
-  get(uid: string, profile: Profile, ask: Ask): Outcome | Promise<Outcome>
+  get(environment: Environment, uid: string, profile: Profile, ask: Ask): Outcome | Promise<Outcome>
   /** Whether the store has taken it. What is on its way now is not stored. */
-  forget(uid: string): Promise<boolean>
+  forget(environment: Environment, uid: string): Promise<boolean>
 }
 
 /** One call to Weavy, which requests share. */
@@ -59,6 +59,7 @@ interface Landing {
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 interface Request {
+  readonly environment: Environment
   readonly uid: string
   readonly owner: string
   readonly key: string
@@ -71,15 +72,14 @@ export function createUserTokens(
   weavy: WeavyApi,
   records: TokenRecords,
   flights: Map<string, Flight>,
-  environment: () => { weavyUrl: string; apiKey: string },
 ): UserTokens {
-  const ownerOf = (uid: string) => `${digests.memo(environment().weavyUrl)}:${digests.memo(uid)}`
+  const ownerOf = ({ weavyUrl }: Environment, uid: string) => `${digests.memo(weavyUrl)}:${digests.memo(uid)}`
 
   async function issue(flight: Flight, request: Request, reading: Reading, plan: Plan): Promise<Landing> {
-    const { uid, owner, key, profile } = request
+    const { environment, uid, owner, key, profile } = request
     const { generation } = reading
     const issuedAt = Date.now()
-    const { token, lifetimeMs } = await weavy.issueToken(uid, profile)
+    const { token, lifetimeMs } = await weavy.issueToken(environment, uid, profile)
     flight.isAnswered = true
     const now = Date.now()
     if (remainingMs({ issuedAt, lifetimeMs }, now) <= 0) {
@@ -189,17 +189,17 @@ export function createUserTokens(
   }
 
   return {
-    get(uid, profile, ask) {
-      const key = digests.memo(environment().apiKey)
-      const request = { uid, owner: ownerOf(uid), key, profile, ask }
+    get(environment, uid, profile, ask) {
+      const key = digests.memo(environment.apiKey)
+      const request = { environment, uid, owner: ownerOf(environment, uid), key, profile, ask }
       const reading = records.read(request.owner, key)
       if (isThenable(reading)) return obtain(request, reading)
       // A store in this process has answered by now.
       const decision = decide(reading.record, ask, Date.now())
       return decision.is === 'serve' ? reused(decision.record) : obtain(request, reading)
     },
-    forget(uid) {
-      const owner = ownerOf(uid)
+    forget(environment, uid) {
+      const owner = ownerOf(environment, uid)
       const flight = flights.get(owner)
       if (flight) detach(owner, flight)
       return records.forget(owner)

@@ -17,18 +17,22 @@ export interface IssuedToken {
   lifetimeMs: number
 }
 
+/** What a request is about from its beginning to its end, whatever `weavyUrl()` and `apiKey()` say meanwhile. */
+export interface Environment {
+  /** Without a slash at the end. */
+  readonly weavyUrl: string
+  readonly apiKey: string
+}
+
 /** The two calls to Weavy. Each settles in time and rejects with a {@link Problem} alone. */
 export interface WeavyApi {
-  issueToken(uid: string, profile: Profile): Promise<IssuedToken>
-  upsertUser(uid: string, profile: Profile): Promise<void>
+  issueToken(environment: Environment, uid: string, profile: Profile): Promise<IssuedToken>
+  upsertUser(environment: Environment, uid: string, profile: Profile): Promise<void>
   /** Whether an update of this user's profile has any prospect, so that a request may wait for it. */
   takesProfiles(uid: string): boolean
 }
 
 export interface WeavyApiOptions {
-  /** Without a slash at the end. Both are asked when a request to Weavy begins. */
-  weavyUrl: () => string
-  apiKey: () => string
   /** Seconds. */
   expiresIn: number
   fetch: typeof globalThis.fetch
@@ -68,10 +72,7 @@ function parseIssuedToken(text: string, expiresIn: number): IssuedToken {
   return { token, lifetimeMs: Math.min(seconds, expiresIn) * 1000 }
 }
 
-export function createWeavyApi(
-  { weavyUrl, apiKey, expiresIn, fetch }: WeavyApiOptions,
-  report: Report,
-): WeavyApi {
+export function createWeavyApi({ expiresIn, fetch }: WeavyApiOptions, report: Report): WeavyApi {
   const tokens = createBreaker(
     { name: 'Weavy issues tokens again', maxCallMs: WEAVY_TIMEOUT_MS + SLACK_MS, isStrict: false },
     report,
@@ -82,22 +83,25 @@ export function createWeavyApi(
   )
 
   function send(call: {
+    environment: Environment
     failed: string
     method: 'POST' | 'PUT'
     path: string
     body: Profile
     timeoutMs: number
   }) {
-    const { body, path, ...rest } = call
-    const request = { ...rest, url: `${weavyUrl()}${path}`, apiKey: apiKey(), json: toJson(body) }
+    const { environment, body, path, ...rest } = call
+    const { weavyUrl, apiKey } = environment
+    const request = { ...rest, url: `${weavyUrl}${path}`, apiKey, json: toJson(body) }
     return () => exchange(fetch, request)
   }
 
   const pathOf = (uid: string) => `/api/users/${encodeURIComponent(uid)}`
 
   return {
-    async issueToken(uid, profile) {
+    async issueToken(environment, uid, profile) {
       const sending = send({
+        environment,
         failed: ISSUING_FAILED,
         method: 'POST',
         path: `${pathOf(uid)}/tokens`,
@@ -106,10 +110,11 @@ export function createWeavyApi(
       })
       return tokens.run(uid, async () => parseIssuedToken(await sending(), expiresIn))
     },
-    async upsertUser(uid, profile) {
+    async upsertUser(environment, uid, profile) {
       // What keeps tokens from coming keeps profiles from arriving. It is in the log already.
       if (tokens.isDown()) throw new Problem('weavy_unavailable')
       const sending = send({
+        environment,
         failed: UPDATING_FAILED,
         method: 'PUT',
         path: pathOf(uid),

@@ -14,6 +14,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+const ENVIRONMENT = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key' }
 const REST_MS = DEFAULT_RETRY_AFTER * 1000
 
 const issuing = () => Response.json({ access_token: 'wyu_1', expires_in: 3600 })
@@ -26,14 +27,11 @@ const withStatus =
 function createStage(answer: () => Response | Promise<Response> = issuing) {
   const lines: string[] = []
   const fetch = vi.fn<typeof globalThis.fetch>(async () => answer())
-  const weavy = createWeavyApi(
-    { weavyUrl: () => 'https://acme.weavy.test', apiKey: () => 'wys_key', expiresIn: 3600, fetch },
-    (line) => void lines.push(line),
-  )
+  const weavy = createWeavyApi({ expiresIn: 3600, fetch }, (line) => void lines.push(line))
   /** What becomes of a request: its token, or the code of its problem. */
   async function issue(uid: string) {
     try {
-      return (await weavy.issueToken(uid, {})).token
+      return (await weavy.issueToken(ENVIRONMENT, uid, {})).token
     } catch (error) {
       expect(error).toBeInstanceOf(Problem)
       const { code, headers, logLine } = error as Problem
@@ -337,7 +335,7 @@ describe('profiles that Weavy does not take', () => {
       async (url) => new Response(null, { status: /poison/.test(String(url)) ? 500 : 200 }),
     )
     const update = (uid: string) =>
-      weavy.upsertUser(uid, {}).then(
+      weavy.upsertUser(ENVIRONMENT, uid, {}).then(
         () => 'done',
         ({ code }: Problem) => code,
       )
@@ -379,7 +377,9 @@ describe('profiles that Weavy does not take', () => {
     const { weavy, issue, fetch } = createStage(withStatus(429))
     await issue('u1-')
     expect(weavy.takesProfiles('u2-')).toBe(false)
-    await expect(weavy.upsertUser('u2-', {})).rejects.toMatchObject({ code: 'weavy_unavailable' })
+    await expect(weavy.upsertUser(ENVIRONMENT, 'u2-', {})).rejects.toMatchObject({
+      code: 'weavy_unavailable',
+    })
     expect(fetch).toHaveBeenCalledOnce()
   })
 

@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenBroker, type TokenBrokerOptions } from '../../src/broker/index.js'
+import { createDeferred } from '../deferred.js'
+import { settle } from '../settle.js'
 import { ask, createTestBroker } from './ask.js'
-import { createScriptedWeavy } from './scripted-weavy.js'
+import { createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
 
 const weavy = createScriptedWeavy()
 
@@ -133,6 +135,32 @@ describe('weavyUrl and apiKey as functions', () => {
     expect(weavy.calls.map(({ headers }) => headers.get('authorization'))).toEqual([
       'Bearer wys_first',
       'Bearer wys_second',
+    ])
+  })
+
+  test('are asked once for a request: a token that came meanwhile is not kept for another environment', async () => {
+    const held = createDeferred<void>()
+    let weavyUrl = WEAVY_URL
+    let apiKey = 'wys_first'
+    const user = () => ({ uid: 'u256', name: 'Ada' })
+    const { broker } = createTestBroker({
+      weavyUrl: () => weavyUrl,
+      apiKey: () => apiKey,
+      syncProfile: true,
+      user,
+      store: { get: () => held.promise, set() {}, delete() {} },
+    })
+    const reply = ask(broker)
+    await settle()
+    weavyUrl = 'https://other.weavy.test'
+    apiKey = 'wys_second'
+    held.resolve()
+    expect((await reply).status).toBe(200)
+    expect(
+      weavy.calls.map(({ method, url, headers }) => [method, url, headers.get('authorization')]),
+    ).toEqual([
+      ['POST', `${WEAVY_URL}/api/users/u256/tokens`, 'Bearer wys_first'],
+      ['PUT', `${WEAVY_URL}/api/users/u256`, 'Bearer wys_first'],
     ])
   })
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Problem } from '../../src/broker/problem.js'
 import { createProfileSync, PROFILE_SYNC_TIMEOUT_MS } from '../../src/broker/profile-sync.js'
 import { createMemoryStore, type GuardedStore, guardStore } from '../../src/broker/store.js'
+import type { Environment } from '../../src/broker/weavy-api.js'
 import { createBudget } from '../../src/broker/within.js'
 import { createDeferred } from '../deferred.js'
 import { settle } from '../settle.js'
@@ -14,6 +15,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+const ENVIRONMENT: Environment = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key' }
+
 /** Updates of profiles, whose calls to Weavy a test answers one by one. */
 function createStage(store?: GuardedStore) {
   const lines: string[] = []
@@ -21,7 +24,7 @@ function createStage(store?: GuardedStore) {
   const weavy = {
     issueToken: () => Promise.reject(new Error('not asked for here')),
     takesProfiles: () => true,
-    upsertUser: (_: string, { name }: { name?: unknown }) => {
+    upsertUser: (_: Environment, _uid: string, { name }: { name?: unknown }) => {
       const answer = createDeferred<void>()
       calls.push({ name, answer })
       return answer.promise
@@ -31,10 +34,10 @@ function createStage(store?: GuardedStore) {
     weavy,
     store,
     createMemoryStore(10),
-    (uid) => uid,
+    ({ weavyUrl }, uid) => `${weavyUrl}/${uid}`,
     (line) => lines.push(line),
   )
-  const update = (name: string) => sync('u256', { name }, createBudget(60_000))
+  const update = (name: string) => sync(ENVIRONMENT, 'u256', { name }, createBudget(60_000))
   const untilCalls = async (count: number) => {
     while (calls.length < count) await settle()
   }

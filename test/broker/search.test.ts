@@ -3,7 +3,7 @@ import { ANY, type Ask } from '../../src/broker/decide.js'
 import { LEASE_MS } from '../../src/broker/token-records.js'
 import { LEASE_POLL_MS } from '../../src/broker/user-tokens.js'
 import { digestOf } from './ask.js'
-import { type Rules, type Scenario, search, type World } from './search.js'
+import { ENVIRONMENT, type Rules, type Scenario, search, type World } from './search.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
@@ -137,7 +137,7 @@ describe('two processes, every order of their operations on one store', () => {
         world.begin(async () => void (await world.get('a', ask)))
         world.begin(async () => {
           forgottenAt = world.now()
-          expect(await world.process('b').forget(UID)).toBe(true)
+          expect(await world.process('b').forget(ENVIRONMENT, UID)).toBe(true)
         })
       }
       const check = async (world: World) => {

@@ -50,7 +50,7 @@ export interface Rules {
 }
 
 const OWNER_UID = 'u256'
-const environment = () => ({ weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key' })
+export const ENVIRONMENT = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_key' }
 
 /** Promises of the code under search need no more turns than this to come to rest. */
 const TURNS = 24
@@ -147,7 +147,7 @@ async function run(scenario: Scenario, rules: Rules, choose: (ways: number) => n
       memory,
       3_600_000,
     )
-    return createUserTokens(weavy, records, memory.flights, environment)
+    return createUserTokens(weavy, records, memory.flights)
   }
 
   const world: World = {
@@ -168,7 +168,7 @@ async function run(scenario: Scenario, rules: Rules, choose: (ways: number) => n
         })
     },
     async get(process, ask) {
-      const { record } = await world.process(process).get(OWNER_UID, {}, ask)
+      const { record } = await world.process(process).get(ENVIRONMENT, OWNER_UID, {}, ask)
       return record.token
     },
     calls,

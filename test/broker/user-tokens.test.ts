@@ -22,6 +22,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+const ENVIRONMENT = { weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_1' }
 const LIFETIME_MS = 3_600_000
 
 const recordOf = (token: string, changes: Partial<TokenRecord> = {}): TokenRecord => ({
@@ -54,16 +55,15 @@ function createStage(options: { isSync?: boolean; lease?: TokenRecords['lease'] 
   const issueToken = vi.fn(async () => ({ token: `wyu_${++issued}`, lifetimeMs: LIFETIME_MS }))
   const flights = new Map<string, Flight>()
   const weavy = { issueToken, upsertUser: async () => {}, takesProfiles: () => true }
-  const environment = () => ({ weavyUrl: 'https://acme.weavy.test', apiKey: 'wys_1' })
-  const tokens = createUserTokens(weavy, records, flights, environment)
+  const tokens = createUserTokens(weavy, records, flights)
   return {
     tokens,
     stored,
     records,
     issueToken,
     flights,
-    get: (ask: Ask = ANY) => tokens.get('u256', {}, ask),
-    forget: () => tokens.forget('u256'),
+    get: (ask: Ask = ANY) => tokens.get(ENVIRONMENT, 'u256', {}, ask),
+    forget: () => tokens.forget(ENVIRONMENT, 'u256'),
     /** The next call to Weavy is answered when the test says so. */
     holdWeavy() {
       const answer = createDeferred<{ token: string; lifetimeMs: number }>()
@@ -84,12 +84,13 @@ test('each user has tokens of his own, also with more users than digests are kep
   const { tokens, stored, records } = createStage({ isSync: true })
   stored.record = recordOf('wyu_0')
   const expectOwn = (n: number) => {
-    expect(tokens.get(`u${n}`, {}, ANY)).toMatchObject({ how: 'reused' })
+    expect(tokens.get(ENVIRONMENT, `u${n}`, {}, ANY)).toMatchObject({ how: 'reused' })
     const owner = `${digest('https://acme.weavy.test')}:${digest(`u${n}`)}`
     expect(records.read).toHaveBeenLastCalledWith(owner, digest('wys_1'))
   }
   expectOwn(0)
-  for (let n = 1; n < 10_500; n += 1) expect(tokens.get(`u${n}`, {}, ANY)).toMatchObject({ how: 'reused' })
+  for (let n = 1; n < 10_500; n += 1)
+    expect(tokens.get(ENVIRONMENT, `u${n}`, {}, ANY)).toMatchObject({ how: 'reused' })
   expect(new Set(records.read.mock.calls.map(([owner]) => owner)).size).toBe(10_500)
   // Not each of them, because a digest that is watched for mutants takes long.
   for (const n of [0, 1, 499, 10_499]) expectOwn(n)
