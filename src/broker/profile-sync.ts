@@ -21,6 +21,14 @@ export type ProfileSync = (
   budget: Budget,
 ) => Promise<void>
 
+interface Update {
+  readonly environment: Environment
+  readonly uid: string
+  /** Of the environment and the uid: the name of the flight, and where the store has what was sent last. */
+  readonly key: string
+  readonly profile: Profile
+}
+
 /** What this process has sent last. */
 interface Sent {
   readonly digest: string
@@ -44,8 +52,7 @@ export function createProfileSync(
 ): ProfileSync {
   const flights = new Map<string, { digest: string; landed: Promise<void> }>()
 
-  async function send(environment: Environment, uid: string, profile: Profile, digest: string) {
-    const key = keyOf(environment, uid)
+  async function send({ environment, uid, key, profile }: Update, digest: string) {
     const stored = store ? await store.get(key) : UNAVAILABLE
     const sent = memory.get(key) as Sent | undefined
     const isOwnWord = stored === UNAVAILABLE || stored === sent?.stored
@@ -64,22 +71,23 @@ export function createProfileSync(
     memory.set(key, { digest, stored: isStored ? digest : stored }, PROFILE_MEMORY_MS)
   }
 
-  async function sync(environment: Environment, uid: string, profile: Profile) {
+  async function sync(update: Update) {
+    const { key, profile } = update
     // The store is often shared and seldom meant for names and addresses, so it gets a digest.
     const digest = String(await digestOf(JSON.stringify(profile, sorted)))
-    for (let flight = flights.get(uid); flight; flight = flights.get(uid)) {
+    for (let flight = flights.get(key); flight; flight = flights.get(key)) {
       await flight.landed
       if (flight.digest === digest) return
     }
-    const landed = send(environment, uid, profile, digest).finally(() => {
-      if (flights.get(uid)?.landed === landed) flights.delete(uid)
+    const landed = send(update, digest).finally(() => {
+      if (flights.get(key)?.landed === landed) flights.delete(key)
     })
-    if (sharesFlights()) flights.set(uid, { digest, landed })
+    if (sharesFlights()) flights.set(key, { digest, landed })
     await landed
   }
 
-  function note(uid: string, error: unknown) {
-    flights.delete(uid)
+  function note(key: string, error: unknown) {
+    flights.delete(key)
     if (isA(error, TimeoutError))
       report('Updating a profile took too long: the token was sent without waiting.')
     else report('Updating a profile failed. Check that what user() returns can be written as JSON.')
@@ -90,9 +98,10 @@ export function createProfileSync(
     if (Object.keys(profile).length === 0) return
     // While profiles fail, a call that sees whether they work again holds nobody up.
     const isAwaited = weavy.takesProfiles(uid)
-    const synced = sync(environment, uid, profile)
+    const key = keyOf(environment, uid)
+    const synced = sync({ environment, uid, key, profile })
     const noted = Promise.resolve(budget.within(PROFILE_SYNC_TIMEOUT_MS, synced)).catch((error) =>
-      note(uid, error),
+      note(key, error),
     )
     if (isAwaited) await noted
   }

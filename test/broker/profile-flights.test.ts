@@ -37,7 +37,8 @@ function createStage(store?: GuardedStore) {
     ({ weavyUrl }, uid) => `${weavyUrl}/${uid}`,
     (line) => lines.push(line),
   )
-  const update = (name: string) => sync(ENVIRONMENT, 'u256', { name }, createBudget(60_000))
+  const update = (name: string, environment = ENVIRONMENT) =>
+    sync(environment, 'u256', { name }, createBudget(60_000))
   const untilCalls = async (count: number) => {
     while (calls.length < count) await settle()
   }
@@ -103,6 +104,17 @@ describe('updates of one user that meet', () => {
     calls[2]?.answer.resolve()
     await Promise.all([next, joining])
   })
+})
+
+test('updates of one uid in two environments do not wait for each other, and with one profile are two calls', async () => {
+  const { calls, lines, update, untilCalls } = createStage()
+  const both = [update('Ada'), update('Ada', { ...ENVIRONMENT, weavyUrl: 'https://other.weavy.test' })]
+  await untilCalls(1)
+  await digested()
+  expect(calls.map(({ name }) => name)).toEqual(['Ada', 'Ada'])
+  for (const { answer } of calls) answer.resolve()
+  await Promise.all(both)
+  expect(lines).toEqual([])
 })
 
 test('an error of our own costs no token, and is a line', async () => {
