@@ -1,5 +1,5 @@
 import { isLoopback } from '../wire.js'
-import { type Answer, type AskBroker, shown } from './ask-broker.js'
+import { type Answer, type AskBroker, shown, shownText } from './ask-broker.js'
 import { about, type Finding } from './finding.js'
 
 const secure = about({
@@ -83,14 +83,15 @@ export async function firstAnswer(first: Answer, hasSession: boolean): Promise<F
   }
   const type = headers.get('content-type') ?? 'no content type'
   const cacheControl = headers.get('cache-control') ?? 'no Cache-Control'
+  const [shownType, shownControl] = [type, cacheControl].map(shownText) as [string, string]
   const isKept = /public|max-?age=[1-9]/i.test(cacheControl)
   found.push(
     answered.ok(asked, came),
-    /^application\/(.+\+)?json/i.test(type) ? labelled.ok(asked, type) : labelled.warn(asked, type),
+    /^application\/(.+\+)?json/i.test(type) ? labelled.ok(asked, shownType) : labelled.warn(asked, shownType),
     kind.ok(asked, await shown(token)),
     /no-store/i.test(cacheControl)
-      ? uncached.ok(asked, cacheControl)
-      : uncached[isKept ? 'fail' : 'warn'](asked, cacheControl),
+      ? uncached.ok(asked, shownControl)
+      : uncached[isKept ? 'fail' : 'warn'](asked, shownControl),
   )
   return found
 }

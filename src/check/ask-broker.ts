@@ -56,7 +56,11 @@ async function boundedText(response: Response): Promise<string> {
   return text
 }
 
-const shownUrl = ({ origin, pathname }: URL): string => origin + pathname
+/** What came from the broker as it may be shown: without tokens, keys, and what sessions are kept in, `;jsessionid=…`. */
+export const shownText = (text: string): string =>
+  text.replace(/(?:;|%3b)[^\s/]+/gi, '').replace(/(wy[us])(?:_|%5f)\S*/gi, '$1_…')
+
+const shownUrl = ({ origin, pathname }: URL): string => shownText(origin + pathname)
 
 const targetOf = ({ status, headers }: Response, url: URL): URL | undefined => {
   const location = headers.get('location')
@@ -74,7 +78,7 @@ async function follow(first: URL, init: RequestInit) {
     const { status, headers } = response
     const target = targetOf(response, at)
     const type = headers.get('content-type')?.split(';')[0] ?? 'no content type'
-    steps.push(target ? `${status} to ${shownUrl(target)}` : `${status} ${type}`)
+    steps.push(target ? `${status} to ${shownUrl(target)}` : `${status} ${shownText(type)}`)
     // No browser follows that of a preflight.
     const isFollowed = init.method === 'GET' && redirects.length < MAX_REDIRECTS
     if (target?.origin !== first.origin || !isFollowed) {
@@ -91,7 +95,7 @@ const reasonOf = (error: unknown): string => {
   const { name, cause } = Object(error)
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
   const { message = 'network', code = message } = Object(cause)
-  return `no answer (${code})`
+  return `no answer (${shownText(String(code))})`
 }
 
 /** Asks the broker as a page does, and reads its answer by the same rules. */

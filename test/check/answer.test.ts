@@ -29,6 +29,13 @@ describe('headers of an answer with a token', () => {
     expect(await graded('application/json', { 'content-type': type })).toBe(`${result}: ${type}`)
   })
 
+  test('show no token and no key', async () => {
+    expect(await graded('application/json', { 'content-type': 'text/plain; t=wyu_5ecret/1 x' })).toBe(
+      'warn: text/plain; t=wyu_… x',
+    )
+    expect(await graded('Cache-Control', { 'cache-control': 'x=wys_5ecret,no-store' })).toBe('ok: x=wys_…')
+  })
+
   test('no Content-Type at all is no good', async () => {
     expect(await graded('application/json', {})).toBe('warn: no content type')
   })

@@ -58,6 +58,13 @@ describe('what is asked', () => {
 })
 
 describe('what is told of an answer', () => {
+  test('is no token: not as a content type, nor in the reason why there is none', async () => {
+    const failure = new TypeError('fetch failed', { cause: { message: 'bad header wyu_5ecret here' } })
+    network(new Response('', { status: 500, headers: { 'content-type': 'x/wyu_5ecret' } }), failure)
+    expect((await ask()()).came).toBe('500 x/wyu_…')
+    expect((await ask()()).came).toBe('no answer (bad header wyu_… here)')
+  })
+
   const times = (from: number, to: number) =>
     vi.spyOn(performance, 'now').mockReturnValueOnce(from).mockReturnValueOnce(to)
 

@@ -55,6 +55,19 @@ describe('redirects', () => {
     expect(elsewhere).not.toHaveBeenCalled()
   })
 
+  test.each([
+    ['/login;jsessionid=5ecret', '/login'],
+    ['/login%3Bjsessionid=5ecret/form', '/login/form'],
+    ['/login/wyu_5ecret', '/login/wyu_…'],
+    ['/login/wys%5F5ecret/form', '/login/wys_…'],
+  ])('to %s are shown as to %s', async (location, shown) => {
+    const url = await serve(async () => new Response(null, { status: 302, headers: { location } }))
+    const found = await check(url)
+    expect(JSON.stringify(found)).not.toContain('5ecret/')
+    expect(JSON.stringify(found)).not.toContain('5ecret"')
+    expect(named(found, 'No redirect to a sign-in page').came).toBe(`302 to ${new URL(url).origin}${shown}`)
+  })
+
   test('to a sign-in page of the same origin end a session, which is no broken broker', async () => {
     const tokens = await like('sample')
     const url = await serve(async (request) => {
