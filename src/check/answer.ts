@@ -104,7 +104,7 @@ const taken = about({
 
 /** Tries the token where it is for. */
 export async function tokenAtWeavy(weavyUrl: URL, token: string): Promise<Finding> {
-  const url = new URL('/api/user', weavyUrl)
+  const url = new URL(`${weavyUrl.pathname.replace(/\/+$/, '')}/api/user`, weavyUrl.origin)
   const asked = `GET ${url.origin}${url.pathname}`
   try {
     const signal = AbortSignal.timeout(10_000)

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { address, firstAnswer, manyAtOnce } from '../../src/check/answer.js'
+import { describe, expect, test, vi } from 'vitest'
+import { address, firstAnswer, manyAtOnce, tokenAtWeavy } from '../../src/check/answer.js'
 import { answer, answers } from './answers.js'
 
 test.each([
@@ -51,6 +51,25 @@ describe('headers of an answer with a token', () => {
   ])('Cache-Control: %s is graded as %s', async (control, result) => {
     expect(await graded('Cache-Control', { 'cache-control': control })).toBe(`${result}: ${control}`)
   })
+})
+
+test.each([
+  ['https://acme.weavy.test', 'https://acme.weavy.test/api/user'],
+  ['https://acme.weavy.test/', 'https://acme.weavy.test/api/user'],
+  ['https://acme.test/weavy', 'https://acme.test/weavy/api/user'],
+  ['https://acme.test/weavy//?a=b#c', 'https://acme.test/weavy/api/user'],
+])('the token is tried at the Weavy of %s: %s', async (weavyUrl, asked) => {
+  const fetch = vi.fn(async (_url: URL) => new Response())
+  vi.stubGlobal('fetch', fetch)
+  try {
+    expect(await tokenAtWeavy(new URL(weavyUrl), 'wyu_a')).toMatchObject({
+      asked: `GET ${asked}`,
+      came: '200',
+    })
+    expect(String(fetch.mock.calls[0]?.[0])).toBe(asked)
+  } finally {
+    vi.unstubAllGlobals()
+  }
 })
 
 describe('twenty at once', () => {
