@@ -1,15 +1,12 @@
 import { isLoopback } from '../wire.js'
 import type { AllowedOrigins } from './access.js'
 import { describeError } from './describe-error.js'
-import type { TokenBrokerOptions } from './options.js'
+import { DEFAULT_EXPIRES_IN, type TokenBrokerOptions } from './options.js'
 import { Problem } from './problem.js'
 import { RESERVED_FIELDS } from './profile.js'
 import { defaultLog } from './report.js'
 import type { TokenStore } from './store.js'
 import { isUnawaited } from './within.js'
-
-/** Seconds. */
-const DEFAULT_EXPIRES_IN = 3_600
 
 const MAX_EXPIRES_IN = 365 * 24 * 60 * 60
 

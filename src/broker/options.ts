@@ -1,6 +1,9 @@
 import type { BrokerEvent } from './events.js'
 import type { TokenStore } from './store.js'
 
+/** Seconds. */
+export const DEFAULT_EXPIRES_IN = 3_600
+
 /**
  * Who is signed in, as Weavy is to know them. Only the fields named here go to Weavy, and those of the option `profileFields`.
  * An object of your session or your ORM may be given as it is: others are left out, and the log names them once.

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { DEFAULT_EXPIRES_IN } from './options.js'
 import { type ProcessMemory, sharesFlights } from './process-memory.js'
 import { newer, parseRecord, reusableMs, type TokenRecord } from './record.js'
 import { type GuardedStore, STORE_REST_MS, UNAVAILABLE } from './store.js'
@@ -62,7 +63,8 @@ export function createTokenRecords(
 ): TokenRecords {
   const recordKey = (owner: string) => `weavy-token:${owner}`
   const generationKey = (owner: string) => `weavy-token-generation:${owner}`
-  const generationMs = maxLifetimeMs + 60_000
+  // Another process may ask for a longer life than this one, most likely for the usual one.
+  const generationMs = Math.max(maxLifetimeMs, DEFAULT_EXPIRES_IN * 1000) + 60_000
   const knownOf = (owner: string) => memory.tokens.get(recordKey(owner)) as Known | undefined
   const forgottenOf = (owner: string) => memory.tokens.get(generationKey(owner)) as Forgotten | undefined
 

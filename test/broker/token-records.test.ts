@@ -25,6 +25,7 @@ afterEach(() => {
 const OWNER = 'environment:user'
 const KEY = 'key'
 const MAX_LIFETIME_MS = 60_000
+const HOUR_MS = 3_600_000
 const RECORD_KEY = `weavy-token:${OWNER}`
 const GENERATION_KEY = `weavy-token-generation:${OWNER}`
 
@@ -43,7 +44,10 @@ const recordOf = (changes: Partial<TokenRecord> = {}): TokenRecord => ({
 })
 
 /** The records of one process, beside a store that does what the test says. */
-function createStage({ lease }: Pick<GuardedStore, 'lease'> = {}) {
+function createStage({
+  lease,
+  maxLifetimeMs = MAX_LIFETIME_MS,
+}: Pick<GuardedStore, 'lease'> & { maxLifetimeMs?: number } = {}) {
   const entries = new Map<string, unknown>()
   const state = { takesWrites: true, isFailing: false }
   const sets: { key: string; value: unknown; ttlMs: number; write: Write }[] = []
@@ -69,7 +73,7 @@ function createStage({ lease }: Pick<GuardedStore, 'lease'> = {}) {
     flights: new Map(),
     turn: 0,
   }
-  const records = createTokenRecords(store, memory, MAX_LIFETIME_MS)
+  const records = createTokenRecords(store, memory, maxLifetimeMs)
   return {
     records,
     memory,
@@ -176,10 +180,13 @@ describe('what the store says', () => {
 })
 
 describe('forget()', () => {
-  test('is kept a minute longer than a token may live', async () => {
-    const { records, sets } = createStage()
+  test.each([
+    ['of a broker with a longer life', 2 * HOUR_MS, 2 * HOUR_MS],
+    ['of one with the usual life, also where this one asks for less', MAX_LIFETIME_MS, HOUR_MS],
+  ])('is kept a minute longer than a token %s', async (_, maxLifetimeMs, livesMs) => {
+    const { records, sets } = createStage({ maxLifetimeMs })
     expect(await records.forget(OWNER)).toBe(true)
-    expect(sets).toMatchObject([{ key: GENERATION_KEY, ttlMs: MAX_LIFETIME_MS + 60_000 }])
+    expect(sets).toMatchObject([{ key: GENERATION_KEY, ttlMs: livesMs + 60_000 }])
   })
 
   test('holds here while the store is being told', async () => {
@@ -241,7 +248,7 @@ describe('forget()', () => {
     const { records, sets, state, entries } = createStage()
     state.takesWrites = false
     await records.forget(OWNER)
-    await pass(MAX_LIFETIME_MS + 60_000)
+    await pass(HOUR_MS + 60_000)
     const { length } = sets
     state.takesWrites = true
     await pass(2 * STORE_REST_MS)
