@@ -101,9 +101,9 @@ function withHeaders(response: Response, headers: Record<string, string>): Respo
  * Creates the endpoint that pages get their Weavy tokens from. The API key stays on the server.
  *
  * One token per user is kept and reused until the last 10 % of its life (at most 60 s). Concurrent requests for one user cost
- * one call to Weavy, but for Cloudflare Workers, where each makes its own; `refresh=true` replaces the token unless it has been replaced for the same reason already. A user's token
- * can be replaced 20 times at once, then once per 5 s; beyond that the answer is 429. Every answer comes in
- * bounded time, 9.5 s in all: `user` and Weavy have 8 s each, the store 1 s per call.
+ * one call to Weavy, on Cloudflare Workers one each. `refresh=true` replaces the token unless it has been replaced for the same
+ * reason already. A user's token can be replaced 20 times at once, then once per 5 s; beyond that the answer is 429. Every answer
+ * comes in bounded time, 9.5 s in all: `user` and Weavy have 8 s each, the store 1 s per call.
  *
  * @throws {TypeError} on an option that is missing or out of its bounds
  * @see https://www.weavy.com/docs/learn/authentication
