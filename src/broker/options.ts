@@ -77,6 +77,6 @@ export interface TokenBrokerOptions<Context = unknown> {
   fetch?: typeof globalThis.fetch | undefined
   /** Gets a line when the operator has to know: no token, no key, no user id in it. @default `console.error` */
   log?: ((line: string) => unknown) | undefined
-  /** Gets one plain object per request, for counters and histograms: no token, no key, no user id in it. @default nothing */
+  /** Gets one plain object per request for a token, for counters and histograms: no token, no key, no user id in it. @default nothing */
   onEvent?: ((event: BrokerEvent) => unknown) | undefined
 }

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TokenBrokerOptions, TokenStore } from '../../src/broker/index.js'
 import { ask, createTestBroker } from './ask.js'
-import { digested } from './digested.js'
+import { hearDigests } from './digested.js'
+
+const digested = hearDigests()
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -6,7 +6,9 @@ import type { Environment } from '../../src/broker/weavy-api.js'
 import { createBudget } from '../../src/broker/within.js'
 import { createDeferred } from '../deferred.js'
 import { settle } from '../settle.js'
-import { digested } from './digested.js'
+import { hearDigests } from './digested.js'
+
+const digested = hearDigests()
 
 beforeEach(() => {
   vi.useFakeTimers()

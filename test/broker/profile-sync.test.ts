@@ -7,8 +7,10 @@ import { PROFILE_TIMEOUT_MS } from '../../src/broker/weavy-api.js'
 import { DEFAULT_RETRY_AFTER } from '../../src/broker/weavy-failure.js'
 import { settle } from '../settle.js'
 import { ask, askForToken, createTestBroker } from './ask.js'
-import { digested } from './digested.js'
+import { hearDigests } from './digested.js'
 import { API_KEY, createScriptedWeavy, WEAVY_URL } from './scripted-weavy.js'
+
+const digested = hearDigests()
 
 const weavy = createScriptedWeavy()
 
