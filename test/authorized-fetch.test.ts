@@ -167,6 +167,17 @@ describe('against a scripted Weavy', () => {
       expect(fetchToken).toHaveBeenCalledTimes(5)
     })
 
+    test('is none that was answered with the new token', async () => {
+      const { source, fetchToken } = createBroker()
+      const weavyFetch = createAuthorizedFetch(source, { weavyUrl: ` ${WEAVY} ` })
+      for (let round = 1; round <= 2; round++) {
+        revoke(`wyu_${round}`)
+        expect((await weavyFetch('/api/user')).status).toBe(200)
+        expect((await weavyFetch('/api/apps')).status).toBe(200)
+      }
+      expect(fetchToken).toHaveBeenCalledTimes(3)
+    })
+
     test('with another method is another resource', async () => {
       const { source, fetchToken } = createBroker()
       const weavyFetch = createAuthorizedFetch(source, { weavyUrl: WEAVY })

@@ -120,6 +120,20 @@ export const EQUIVALENT = [
   },
   {
     file: 'src/uikit/call-token.ts',
+    code: 'false',
+    on: 'const obtain = async (rejected?: string, orSame = false) => {',
+    becomes: 'true',
+    why: 'A call that is healed with the same token asks once more as it is sent, and is told the same.',
+  },
+  {
+    file: 'src/uikit/call-token.ts',
+    code: 'isSame',
+    on: 'if (isSame) source.tellAccepted(token)',
+    becomes: 'true',
+    why: 'To tell that another token is accepted as well, which the 403 shows, costs nothing.',
+  },
+  {
+    file: 'src/uikit/call-token.ts',
     code: "''",
     on: "let replayed = ''",
     becomes: '"Stryker was here!"',
@@ -232,7 +246,7 @@ export const EQUIVALENT = [
   {
     file: 'src/forbidden.ts',
     code: '(until.get(ACCEPTED) as number) > (until.get(odd(resource)) as number)',
-    becomes: '(until.get(ACCEPTED) as number) >= (until.get(odd(resource)) as number)',
+    becomes: 'until.get(ACCEPTED) as number >= (until.get(odd(resource)) as number)',
     why: 'At that very moment either is right.',
   },
   {

@@ -295,10 +295,11 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
 
     test('is not sent again when the second refresh fails', async () => {
       const { world, weavy } = withOdd()
-      void outcomeOf(weavy.fetch('/api/odd?delay=100'))
+      const call = outcomeOf(weavy.fetch('/api/odd?delay=100'))
       await world.pass(150)
       world.isBrokerDown = true
       await world.pass(30 * SECOND)
+      expect(await call).toBe(401)
       expect(world.seen.map(({ status }) => status)).toEqual([401, 401])
     })
 
