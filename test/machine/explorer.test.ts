@@ -75,7 +75,9 @@ const MOVES: Record<string, Move> = {
   'refuses it, and takes the same again': ask(0, ({ machine }) => machine.token?.value, true),
   'refuses an earlier token': ask(0, ({ given }) => (given > 1 ? 'wyu_1' : undefined)),
   'Weavy accepts it': ({ machine }) =>
-    machine.strikes ? { event: { type: 'accepted', token: machine.insisted?.value ?? 'wyu_1' } } : undefined,
+    machine.strikes || machine.insisted
+      ? { event: { type: 'accepted', token: machine.insisted?.value ?? 'wyu_1' } }
+      : undefined,
   leaves: ({ machine: { waiters } }) => waiters[0] && { event: { type: 'leave', id: waiters[0].id } },
   'a fresh token': landed((world) => answer(`wyu_${world.given + 1}`, subFor(world)), true),
   'the same token': landed((world) => answer(`wyu_${Math.max(world.given, 1)}`, subFor(world)), false),

@@ -114,6 +114,19 @@ describe.each(UIKITS)('the requests of %s', (uikit) => {
         expect(world.refreshes).toBeLessThanOrEqual(2)
       })
 
+      test('nor while an earlier token, which is still on its way, is accepted', async () => {
+        const { world, weavy } = await forbiddenPoll()
+        const slow = outcomeOf(weavy.fetch('/api/slow?delay=500'))
+        await world.pass(0)
+        void world.source.getToken({ rejected: 'wyu_1' })
+        await world.pass(0)
+        world.ignoresRefresh = true
+        world.brokerMs = 100
+        const call = outcomeOf(weavy.fetch('/api/secret?delay=300'))
+        await world.pass(750)
+        expect([await slow, await call, world.source.getState().status]).toEqual([200, 403, 'ready'])
+      })
+
       test('a dead token is told as such, and tried no more', async () => {
         const { world, weavy } = await forbiddenPoll()
         world.ignoresRefresh = true
