@@ -412,6 +412,30 @@ describe.skipIf(!Activity)('panels that are rendered while hidden, all alike', (
     await show([], user)
   })
 
+  test('the second is shown to somebody else in the tick in which both were rendered', async () => {
+    const probes = [createProbe(), createProbe()] as const
+    const Asks = () => {
+      const { getToken } = useWeavyToken()
+      getToken().catch(() => {})
+      return null
+    }
+    const app = (mode: 'hidden' | 'visible', users: [string, string]) =>
+      probes.map(({ Probe }, n) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they never move
+        <Activity key={n} mode={mode}>
+          <WeavyTokenProvider fetchToken={broker} user={users[n]}>
+            <Asks />
+            <Probe />
+          </WeavyTokenProvider>
+        </Activity>
+      ))
+    const { rerender } = render(app('hidden', ['alice', 'alice']))
+    rerender(app('visible', ['alice', 'bob']))
+    await settle()
+    expect(probes[0].last.token).toBe('wyu_alice1')
+    expect(probes[1].last.token).toMatch(/^wyu_bob/)
+  })
+
   test('nor where both waited for a token behind one boundary', async () => {
     const Chat = createChat()
     const met: TokenSource[] = []
