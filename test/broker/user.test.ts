@@ -97,6 +97,11 @@ describe('user() fails', () => {
       Object.assign(new Error('x'), { name: 'secret u256', stack: 'secret\n    at secret' }),
       'Error',
     ],
+    [
+      'an error that cannot be read',
+      Object.assign(new Error('x'), { stack: Object.create(null) }),
+      'a value that cannot be read',
+    ],
     ['an error without a stack', Object.assign(new Error('x'), { stack: undefined }), 'Error'],
     [
       'an error whose stack holds more than frames',

@@ -191,6 +191,15 @@ describe('Weavy fails', () => {
     expect(lines).toEqual([`weavy-token broker: Issuing a token failed: Weavy cannot be reached${named}.`])
   })
 
+  test.each([undefined, null])('a code of the failure itself will do, with a cause of %s', async (cause) => {
+    const failed = Object.assign(new Error('secret', { cause }), { code: 'ECONNRESET' })
+    const { broker, lines } = createTestBroker({ fetch: () => Promise.reject(failed) })
+    expect((await ask(broker)).status).toBe(503)
+    expect(lines).toEqual([
+      'weavy-token broker: Issuing a token failed: Weavy cannot be reached (ECONNRESET).',
+    ])
+  })
+
   test('the longest token that is taken', async () => {
     const access_token = 'wyu_'.padEnd(MAX_TOKEN_LENGTH, 'x')
     const { status, body } = await askOnce(() => HttpResponse.json({ access_token, expires_in: 60 }))
