@@ -28,6 +28,12 @@ const copyInit = (init: RequestInit | undefined): RequestInit & { headers: Heade
   return { ...copy, headers: new Headers(init?.headers) }
 }
 
+/** An init without the referrer would set it back. */
+const again = (request: Request, init: RequestInit) => {
+  const { referrer, referrerPolicy } = request
+  return new Request(request.clone(), { ...init, referrer, referrerPolicy })
+}
+
 /**
  * Creates a `fetch` that adds the user's access token to requests to one Weavy environment.
  *
@@ -75,6 +81,9 @@ export function createAuthorizedFetch(
     if (isElsewhere(url)) throw new TypeError(`only requests to ${origin} are sent`)
     if (copy.headers.has('authorization')) throw new TypeError('leave out Authorization: it is set here')
     const signal = copy.signal ?? undefined
+    if (known?.session !== session) known = { session, forbidden: createForbidden() }
+    const { forbidden } = known
+    const resource = `${copy.method} ${url.split(/[?#]/)[0]}`
 
     const send = async (token: string) => {
       const headers = new Headers(copy.headers)
@@ -82,30 +91,23 @@ export function createAuthorizedFetch(
       const cache = !copy.cache || copy.cache === 'default' ? 'no-store' : copy.cache
       const change = { headers, cache, signal: joinSignals(session.signal, signal) }
       // Wrappers of `fetch` often understand nothing but a string and an init.
-      if (!request) return fetch(url, { ...copy, ...change })
-      // An init without them would set them back.
-      const { referrer, referrerPolicy } = request
-      return fetch(new Request(request.clone(), { ...change, referrer, referrerPolicy }))
-    }
-    const obtain = (rejected?: string) => internals.getToken({ rejected, signal })
-
-    if (known?.session !== session) known = { session, forbidden: createForbidden() }
-    const { forbidden } = known
-    const resource = `${copy.method} ${url.split(/[?#]/)[0]}`
-    const isRefused = (response: Response, token: string) => {
+      const response = await (request ? fetch(again(request, change)) : fetch(url, { ...copy, ...change }))
       expectLasting(session)
       if (response.ok) {
         internals.tellAccepted(token)
         forbidden.answered(resource)
       }
-      return response.status === 401 && !(response.redirected && isElsewhere(response.url))
+      return response
     }
+    const isRefused = (response: Response) =>
+      response.status === 401 && !(response.redirected && isElsewhere(response.url))
+    const obtain = (rejected?: string) => internals.getToken({ rejected, signal })
 
     try {
       const first = await obtain()
       expectLasting(session)
       const response = await send(first)
-      if (!isRefused(response, first) || forbidden.isOdd(resource)) return response
+      if (!isRefused(response) || forbidden.isOdd(resource)) return response
       const replacement = obtain(first).catch((error) => {
         if (signal?.aborted) throw error
       })
@@ -117,7 +119,7 @@ export function createAuthorizedFetch(
         throw new TypeError('The token was refused, and a stream cannot be sent again. Send a Blob.')
       response.body?.cancel().catch(() => {})
       const answer = await send(second)
-      if (isRefused(answer, second)) forbidden.refusedAgain(resource)
+      if (isRefused(answer)) forbidden.refusedAgain(resource)
       return answer
     } catch (error) {
       throw session.over ?? error
