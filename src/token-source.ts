@@ -173,7 +173,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     session: () => session,
     getToken: obtain,
     tellRefused,
-    tellAccepted: (token) => (machine.strikes || machine.insisted) && dispatch({ type: 'accepted', token }),
+    tellAccepted: (token) => dispatch({ type: 'accepted', token }),
     reopen,
   })
 }

@@ -74,10 +74,9 @@ const MOVES: Record<string, Move> = {
   'refuses the current token': ask(0, ({ machine }) => machine.token?.value),
   'refuses it, and takes the same again': ask(0, ({ machine }) => machine.token?.value, true),
   'refuses an earlier token': ask(0, ({ given }) => (given > 1 ? 'wyu_1' : undefined)),
-  'Weavy accepts it': ({ machine }) =>
-    machine.strikes || machine.insisted
-      ? { event: { type: 'accepted', token: machine.insisted?.value ?? 'wyu_1' } }
-      : undefined,
+  'Weavy accepts it': ({ machine }) => ({
+    event: { type: 'accepted', token: machine.insisted?.value ?? 'wyu_1' },
+  }),
   leaves: ({ machine: { waiters } }) => waiters[0] && { event: { type: 'leave', id: waiters[0].id } },
   'a fresh token': landed((world) => answer(`wyu_${world.given + 1}`, subFor(world)), true),
   'the same token': landed((world) => answer(`wyu_${Math.max(world.given, 1)}`, subFor(world)), false),
