@@ -14,7 +14,7 @@ import {
   type WeavyInstance,
   type World,
 } from './instances.js'
-import { every, hearHoldUps, refusedForToken, sleep, startWorld } from './world.js'
+import { every, hearHoldUps, hearRequests, refusedForToken, sleep, startWorld } from './world.js'
 
 export type { WeavyConstructor } from './instances.js'
 
@@ -147,15 +147,6 @@ export function coreScenarios(Weavy: WeavyConstructor, version: string) {
   })
 }
 
-/** When a piece of work began and ended. */
-const timed = async (work: Promise<unknown>) => {
-  const from = performance.now()
-  await work
-  return { from, to: performance.now() }
-}
-type Timed = Awaited<ReturnType<typeof timed>>
-const lasted = ({ from, to }: Timed) => to - from
-
 /** The scenarios that take longer, for the newest version. */
 export function hardScenarios(Weavy: WeavyConstructor) {
   const { connected, builtIn, plain } = instancesOf(Weavy)
@@ -166,18 +157,14 @@ export function hardScenarios(Weavy: WeavyConstructor) {
       const { weavy } = connected(world, { refreshAheadMs: 5000 })
       expect(await get(weavy)).toBe(200)
       await world.setFault({ kind: 'slow', ms: 3000 })
-      const ours: Timed[] = []
-      const bare: Timed[] = []
       using holdUps = hearHoldUps()
-      await every(200, 14_000, async (n) => {
-        const one = timed(fetch(`${world.weavyUrl}/version?n=${n}`))
-        ours.push(await timed(get(weavy).then((status) => expect(status).toBe(200))))
-        bare.push(await one)
-      })
-      // What the machine takes for a request in the meantime is not ours.
-      const delays = ours.map((one) => {
-        const beside = bare.filter(({ from, to }) => from < one.to && to > one.from)
-        return lasted(one) - Math.max(0, ...beside.map(lasted))
+      using requests = hearRequests()
+      const delays: number[] = []
+      await every(200, 14_000, async () => {
+        const path = userPath()
+        const called = performance.now()
+        expect((await weavy.fetch(path)).status).toBe(200)
+        delays.push((await requests.left(world.weavyUrl + path)) - called)
       })
       expect(Math.max(...delays)).toBeLessThan(1000 + holdUps.ms)
       expect((await world.look()).broker.length).toBeGreaterThan(1)
@@ -210,10 +197,13 @@ export function hardScenarios(Weavy: WeavyConstructor) {
           })
         let slowestMs = 0
         await every(250, 16_000, async (n) => {
-          const bare = timed(globalThis.fetch(`${world.weavyUrl}/version?n=${n}`))
+          const from = performance.now()
+          const bare = globalThis
+            .fetch(`${world.weavyUrl}/version?n=${n}`)
+            .then(() => performance.now() - from)
           expect(await get(weavy)).toBe(200)
           if (healedAt) firstAfter = Math.min(firstAfter, performance.now())
-          slowestMs = Math.max(slowestMs, lasted(await bare))
+          slowestMs = Math.max(slowestMs, await bare)
         })
         await outage
         const [, began = 0] = sent

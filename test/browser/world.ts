@@ -1,3 +1,4 @@
+import { vi } from 'vitest'
 import type { Fault } from '../../demo/stand-in/broker.js'
 import type { RequestRecord } from '../../demo/stand-in/requests.js'
 import type { WorldOptions } from '../../demo/stand-in/world.js'
@@ -67,6 +68,28 @@ export function hearHoldUps() {
       return heldUpMs
     },
     [dispose]: () => clearInterval(timer),
+  }
+}
+
+/**
+ * Hears until the end of its block when requests leave this page, by the browser's own record. How long they then wait for
+ * a connection, a preflight and an answer is not in it.
+ */
+export function hearRequests() {
+  const leftAt = new Map<string, number>()
+  const observer = new PerformanceObserver((list) => {
+    for (const { name, startTime } of list.getEntries()) leftAt.set(name, startTime)
+  })
+  observer.observe({ type: 'resource' })
+  return {
+    /** Of one that was answered. On the clock of `performance.now()`. */
+    left: (url: string) =>
+      vi.waitFor(() => {
+        const at = leftAt.get(url)
+        if (at === undefined) throw new Error('no record of the request')
+        return at
+      }, 30_000),
+    [dispose]: () => observer.disconnect(),
   }
 }
 
